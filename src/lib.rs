@@ -1,0 +1,1 @@
+//! An AI gateway that is one WebAssembly module for Envoy.
