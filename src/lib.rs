@@ -1,1 +1,13 @@
-//! An AI gateway that is one WebAssembly module for Envoy.
+//! An AI gateway that is one WebAssembly module for Envoy. The rooms, in reading order; `ARCHITECTURE.md` draws them.
+
+pub mod error;
+pub mod host;
+pub mod http;
+
+pub mod json;
+
+pub mod framing;
+
+pub mod chat;
+
+pub mod api;

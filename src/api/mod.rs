@@ -1,0 +1,158 @@
+//! Wire formats: one entry each. An API reads and writes its own format to and from `chat`, and knows no other API.
+//!
+//! May use: chat, error, framing, http, json.
+//!
+//! To add one: a file (a folder when it outgrows one) that implements [`Api`], its line in [`APIS`], its cases in
+//! `tests/golden/`. The tests here then hold it against every other.
+
+use crate::chat::{Answer, Event, Losses, Request, Usage};
+use crate::error::Error;
+use crate::json::{Edit, Object};
+
+/// Every wire format, by name.
+pub static APIS: &[&dyn Api] = &[];
+
+/// The API of that name.
+pub fn by_name(name: &str) -> Option<&'static dyn Api> {
+    APIS.iter().copied().find(|api| api.name() == name)
+}
+
+/// What a client asks for by method and path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    Chat,
+    ListModels,
+    Model(String),
+}
+
+/// What an answer must know of the request it answers.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// The model to name when the provider names none.
+    pub model: String,
+    /// Name this model in the answer, whatever the provider says.
+    pub rename: Option<String>,
+    /// An id for an answer that has none: letters and digits.
+    pub id: String,
+    /// Seconds since the Unix epoch, for an answer that has no time.
+    pub created: u64,
+    /// The client wants usage in the stream.
+    pub stream_usage: bool,
+    /// The answer's text is the arguments of this forced tool: it stood in for a JSON schema.
+    pub schema_tool: bool,
+}
+
+/// Whom a request is written for.
+#[derive(Clone, Debug)]
+pub struct Target<'a> {
+    /// The provider's name of the model.
+    pub model: &'a str,
+    /// For an API that must be told, when the client did not say.
+    pub max_tokens: u64,
+    /// Ask for usage in a stream (needed to charge for it).
+    pub stream_usage: bool,
+    /// The provider takes thinking back as plain text in the history.
+    pub echo_reasoning: bool,
+}
+
+/// A request in a provider's format.
+#[derive(Clone, Debug, Default)]
+pub struct Written {
+    pub body: Vec<u8>,
+    pub losses: Losses,
+    /// A forced tool stands in for a JSON schema: the answer's tool call is its text.
+    pub schema_tool: bool,
+    /// Headers that the body asks for, such as a beta's name.
+    pub headers: Vec<(&'static str, String)>,
+}
+
+/// How the bytes of one API's body are changed for a target that speaks the same API.
+#[derive(Clone, Debug, Default)]
+pub struct Spliced {
+    pub edits: Vec<Edit>,
+    /// Usage was asked for on the client's behalf: its chunk is hidden from the client.
+    pub hide_usage: bool,
+}
+
+/// What is known of an answer from watching it go by, whole or streamed, in its own API.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    pub usage: Option<Usage>,
+    /// The provider answered with, or the stream broke off by, an error.
+    pub error: Option<Error>,
+    /// Something that a model wrote has gone by.
+    pub content: bool,
+    /// The stream has its proper ending.
+    pub ended: bool,
+    pub model: Option<String>,
+}
+
+/// What becomes of an event that was watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Pass,
+    /// The client did not ask for it.
+    Hide,
+}
+
+pub trait Api: Sync {
+    /// As in the configuration, logs and metrics.
+    fn name(&self) -> &'static str;
+
+    // The client's side.
+
+    /// What a client of this API asks for. `path` is without its query. `None`: not a path of this API's.
+    fn operation(&self, method: &str, path: &str, headers: &crate::http::Headers) -> Option<Operation>;
+
+    fn read_request(&self, body: &Object<'_>) -> Result<Request, Error>;
+
+    fn write_answer(&self, answer: &Answer, asked: &Asked) -> Vec<u8>;
+
+    fn writer(&self, asked: Asked) -> Box<dyn Writer>;
+
+    /// The status and body that tell a client of this API of an error.
+    fn write_error(&self, error: &Error) -> (u16, Vec<u8>);
+
+    /// The list of models. `created` is in seconds since the Unix epoch.
+    fn write_models(&self, names: &[&str], created: u64) -> Vec<u8>;
+
+    fn write_model(&self, name: &str, created: u64) -> Vec<u8>;
+
+    // The provider's side.
+
+    /// The path of a chat request, below `/v1` or what a provider has in its place: `/chat/completions`.
+    fn chat_path(&self) -> &'static str;
+
+    fn write_request(&self, request: &Request, target: &Target<'_>) -> Written;
+
+    fn read_answer(&self, body: &[u8]) -> Result<Answer, Error>;
+
+    fn reader(&self) -> Box<dyn Reader>;
+
+    /// An error from a provider of this API; any body, also one that is not this API's nor JSON.
+    fn read_error(&self, status: u16, body: &[u8]) -> Error;
+
+    // The same API on both sides.
+
+    /// What must change in a request's body, when nothing else may.
+    fn splice(&self, body: &Object<'_>, target: &Target<'_>) -> Spliced;
+
+    /// Notes what a whole answer says of itself.
+    fn watch_answer(&self, body: &[u8], seen: &mut Seen);
+
+    /// Notes what one event of a stream says. Called for every event: must not parse what it need not.
+    fn watch_event(&self, name: &[u8], data: &[u8], hide_usage: bool, seen: &mut Seen) -> Verdict;
+}
+
+/// A provider's stream, read. Any split of the bytes gives the same events.
+pub trait Reader {
+    fn read(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Event<'_>));
+
+    /// The provider has closed the stream. Without its proper ending that is an [`Event::Error`].
+    fn close(&mut self, sink: &mut dyn FnMut(Event<'_>));
+}
+
+/// A client's stream, written. After [`Event::End`] or [`Event::Error`] it writes nothing more.
+pub trait Writer {
+    fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>);
+}

@@ -1,0 +1,15 @@
+//! What the core asks of its surroundings, as arguments: the time, and memory that all workers share.
+//!
+//! May use: nothing.
+
+/// Milliseconds since the Unix epoch.
+pub type Millis = u64;
+
+/// The process-wide map of shared data.
+pub trait Shared {
+    /// The value and the token to change it by; `None` if the key was never set.
+    fn load(&self, key: &str) -> Option<(Vec<u8>, u32)>;
+
+    /// Stores `value` unless another worker wrote since `cas` was read; without a `cas`, always.
+    fn store(&self, key: &str, value: &[u8], cas: Option<u32>) -> bool;
+}
