@@ -211,9 +211,49 @@ pub enum Effort {
     Max,
 }
 
+impl Effort {
+    /// From the least. One table for both directions, so that an effort survives a target that counts tokens.
+    const BUDGETS: [(Self, u64); 7] = [
+        (Self::None, 0),
+        (Self::Minimal, 1 << 10),
+        (Self::Low, 1 << 11),
+        (Self::Medium, 1 << 13),
+        (Self::High, 1 << 14),
+        (Self::XHigh, 1 << 15),
+        (Self::Max, 1 << 16),
+    ];
+
+    /// The tokens of thinking it stands for, where a target wants a number.
+    pub fn budget(self) -> u64 {
+        Self::BUDGETS.iter().find(|(effort, _)| *effort == self).map_or(0, |(_, tokens)| *tokens)
+    }
+
+    /// The most effort whose budget is not above that many tokens; any budget at all is at least `Minimal`.
+    pub fn of_budget(tokens: u64) -> Self {
+        let most = Self::BUDGETS.iter().rev().find(|(_, least)| *least <= tokens).map_or(Self::None, |(e, _)| *e);
+        if most == Self::None && tokens > 0 { Self::Minimal } else { most }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verbosity {
     Low,
     Medium,
     High,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Effort;
+
+    #[test]
+    fn an_effort_survives_as_a_budget() {
+        for (effort, tokens) in Effort::BUDGETS {
+            assert_eq!(effort.budget(), tokens);
+            assert_eq!(Effort::of_budget(tokens), effort);
+        }
+        for (tokens, effort) in [(1, Effort::Minimal), (8191, Effort::Low), (u64::MAX, Effort::Max)] {
+            assert_eq!(Effort::of_budget(tokens), effort, "{tokens}");
+        }
+    }
 }
