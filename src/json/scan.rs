@@ -1,0 +1,276 @@
+//! The one pass over JSON text: checks grammar, moves forward, builds nothing.
+
+use super::MAX_DEPTH;
+
+/// What is wrong, and the byte it was seen at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bad {
+    pub what: &'static str,
+    pub at: usize,
+}
+
+/// A place in JSON text. Never splits a character: it stops only before and after ASCII.
+#[derive(Clone)]
+pub(super) struct Scan<'a> {
+    bytes: &'a [u8],
+    pub at: usize,
+}
+
+impl<'a> Scan<'a> {
+    pub fn new(text: &'a str) -> Self {
+        Self { bytes: text.as_bytes(), at: 0 }
+    }
+
+    #[inline]
+    pub fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    #[inline]
+    pub fn step(&mut self) {
+        self.at = self.at.wrapping_add(1);
+    }
+
+    #[inline]
+    fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    pub fn bad<T>(&self, what: &'static str) -> Result<T, Bad> {
+        let what = if self.at < self.bytes.len() { what } else { "the text ends too early" };
+        Err(Bad { what, at: self.at })
+    }
+
+    /// Takes `byte` if it is next.
+    #[inline]
+    pub fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        if found {
+            self.step();
+        }
+        found
+    }
+
+    #[inline]
+    pub fn space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.step();
+        }
+    }
+
+    /// A member's name and the colon, up to where its value starts. `true`: the name has an escape.
+    #[inline]
+    pub fn name(&mut self) -> Result<bool, Bad> {
+        if self.peek() != Some(b'"') {
+            return self.bad("expected a member's name in double quotes");
+        }
+        self.string()
+    }
+
+    #[inline]
+    pub fn colon(&mut self) -> Result<(), Bad> {
+        self.space();
+        if !self.take(b':') {
+            return self.bad("expected `:` after a member's name");
+        }
+        self.space();
+        Ok(())
+    }
+
+    /// One whole value. `outside` is how many objects and arrays it already stands in.
+    pub fn value(&mut self, outside: usize) -> Result<(), Bad> {
+        let room = MAX_DEPTH.saturating_sub(outside);
+        let mut depth = 0_usize;
+        // One bit for each open container, the innermost lowest: 1 for an object.
+        let mut objects = 0_u64;
+        loop {
+            match self.peek() {
+                Some(b'"') => {
+                    self.string()?;
+                }
+                Some(open @ (b'{' | b'[')) => {
+                    if depth >= room {
+                        return self.bad("nested too deeply");
+                    }
+                    self.step();
+                    self.space();
+                    let object = open == b'{';
+                    if !self.take(if object { b'}' } else { b']' }) {
+                        depth = depth.wrapping_add(1);
+                        objects = (objects << 1) | u64::from(object);
+                        if object {
+                            self.name()?;
+                            self.colon()?;
+                        }
+                        continue;
+                    }
+                }
+                Some(b'-' | b'0'..=b'9') => self.number()?,
+                Some(b't') => self.word(b"true")?,
+                Some(b'f') => self.word(b"false")?,
+                Some(b'n') => self.word(b"null")?,
+                _ => return self.bad("expected a value"),
+            }
+            loop {
+                if depth == 0 {
+                    return Ok(());
+                }
+                self.space();
+                let object = objects & 1 == 1;
+                if self.take(b',') {
+                    self.space();
+                    if object {
+                        self.name()?;
+                        self.colon()?;
+                    }
+                    break;
+                }
+                if !self.take(if object { b'}' } else { b']' }) {
+                    return self.bad(if object { "expected `,` or `}`" } else { "expected `,` or `]`" });
+                }
+                depth = depth.wrapping_sub(1);
+                objects >>= 1;
+            }
+        }
+    }
+
+    fn word(&mut self, word: &'static [u8]) -> Result<(), Bad> {
+        if !self.rest().starts_with(word) {
+            return self.bad("expected a value");
+        }
+        self.at = self.at.wrapping_add(word.len());
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), Bad> {
+        if !matches!(self.peek(), Some(b'0'..=b'9')) {
+            return self.bad("expected a digit");
+        }
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.step();
+        }
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), Bad> {
+        let start = self.at;
+        self.take(b'-');
+        if self.take(b'0') {
+            if let Some(b'0'..=b'9') = self.peek() {
+                return self.bad("a number must not start with 0");
+            }
+        } else {
+            self.digits()?;
+        }
+        if self.take(b'.') {
+            self.digits()?;
+        }
+        let mut exponent = false;
+        if let Some(b'e' | b'E') = self.peek() {
+            exponent = true;
+            self.step();
+            if let Some(b'+' | b'-') = self.peek() {
+                self.step();
+            }
+            self.digits()?;
+        }
+        // Only these can be beyond the greatest double, 1.8e308.
+        if exponent || self.at.wrapping_sub(start) > 300 {
+            let text = self.bytes.get(start..self.at).and_then(|t| std::str::from_utf8(t).ok());
+            if !text.and_then(|t| t.parse::<f64>().ok()).is_some_and(f64::is_finite) {
+                return Err(Bad { what: "a number out of range", at: start });
+            }
+        }
+        Ok(())
+    }
+
+    /// A string, from its opening quote to past its closing one. `true`: it has an escape.
+    #[inline]
+    pub fn string(&mut self) -> Result<bool, Bad> {
+        self.step();
+        let mut escaped = false;
+        loop {
+            self.at = self.at.wrapping_add(plain(self.rest()));
+            match self.peek() {
+                Some(b'"') => {
+                    self.step();
+                    return Ok(escaped);
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                _ => return self.bad("a control character in a string"),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Bad> {
+        let start = self.at;
+        self.step();
+        match self.peek() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                self.step();
+                Ok(())
+            }
+            Some(b'u') => {
+                let lone = Err(Bad { what: "half of a surrogate pair", at: start });
+                match self.unit()? {
+                    0xD800..=0xDBFF => {
+                        if !self.rest().starts_with(b"\\u") {
+                            return lone;
+                        }
+                        self.step();
+                        if matches!(self.unit()?, 0xDC00..=0xDFFF) { Ok(()) } else { lone }
+                    }
+                    0xDC00..=0xDFFF => lone,
+                    _ => Ok(()),
+                }
+            }
+            _ => self.bad("an unknown escape in a string"),
+        }
+    }
+
+    /// `u` and four hexadecimal digits.
+    fn unit(&mut self) -> Result<u32, Bad> {
+        self.step();
+        let mut unit = 0_u32;
+        for _ in 0..4 {
+            let Some(digit) = self.peek().and_then(|b| char::from(b).to_digit(16)) else {
+                return self.bad("`\\u` needs four hexadecimal digits");
+            };
+            unit = (unit << 4) | digit;
+            self.step();
+        }
+        Ok(unit)
+    }
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// Marks the high bit of bytes that end a plain run: `"`, `\` and controls. Only the lowest mark is exact.
+#[inline]
+fn marks(word: u64) -> u64 {
+    let zero = |w: u64| w.wrapping_sub(ONES) & !w;
+    let quote = zero(word ^ ONES.wrapping_mul(b'"' as u64));
+    let slash = zero(word ^ ONES.wrapping_mul(b'\\' as u64));
+    let control = word.wrapping_sub(ONES.wrapping_mul(0x20)) & !word;
+    (quote | slash | control) & HIGHS
+}
+
+/// How many leading bytes stand for themselves in a JSON string.
+#[inline]
+pub(super) fn plain(bytes: &[u8]) -> usize {
+    let mut count = 0_usize;
+    let (words, tail) = bytes.as_chunks::<8>();
+    for word in words {
+        let marks = marks(u64::from_le_bytes(*word));
+        if marks != 0 {
+            return count.wrapping_add((marks.trailing_zeros() >> 3) as usize);
+        }
+        count = count.wrapping_add(8);
+    }
+    let ends = |b: &u8| matches!(*b, b'"' | b'\\' | 0..0x20);
+    count.wrapping_add(tail.iter().position(ends).unwrap_or(tail.len()))
+}
