@@ -2,7 +2,7 @@
 //!
 //! May use: nothing.
 
-/// Milliseconds since the Unix epoch.
+/// Milliseconds since the Unix epoch, or between two moments.
 pub type Millis = u64;
 
 /// The process-wide map of shared data.
@@ -12,4 +12,9 @@ pub trait Shared {
 
     /// Stores `value` unless another worker wrote since `cas` was read; without a `cas`, always.
     fn store(&self, key: &str, value: &[u8], cas: Option<u32>) -> bool;
+}
+
+/// Asked only where it is needed: a look at the clock costs a call out of the module.
+pub trait Host: Shared {
+    fn now(&self) -> Millis;
 }

@@ -11,3 +11,18 @@ pub mod framing;
 pub mod chat;
 
 pub mod api;
+
+pub mod secret;
+
+pub mod provider;
+
+pub mod route;
+
+pub mod config;
+
+pub mod telemetry;
+
+pub mod call;
+
+#[cfg(target_arch = "wasm32")]
+mod shell;

@@ -1,0 +1,246 @@
+//! What becomes of an attempt's answer: delivered, or failed and perhaps tried again elsewhere.
+
+use super::plan::same;
+use super::{Call, Ending, Outcome, RETRY, Ready, Step, Work, relay};
+use crate::api::{Api, Asked, Seen};
+use crate::error::{Error, Kind};
+use crate::host::Host;
+use crate::http::Headers;
+use crate::json;
+use std::cell::OnceCell;
+
+/// Answer headers that are the provider's business with the gateway.
+const NOT_FOR_CLIENTS: &[&str] = &[
+    "set-cookie",
+    "alt-svc",
+    "strict-transport-security",
+    "openai-organization",
+    "openai-project",
+    "anthropic-organization-id",
+    "www-authenticate",
+    "server",
+    "via",
+    "location",
+    "report-to",
+    "nel",
+    "access-control-allow-origin",
+    "access-control-expose-headers",
+    "access-control-allow-credentials",
+];
+
+/// What an attempt needs to know of where it goes.
+pub(super) struct Bound {
+    pub(super) dialect: &'static dyn Api,
+    pub(super) api: &'static dyn Api,
+    provider: usize,
+    model: String,
+    pub(super) asked: Asked,
+    pub(super) hide_usage: bool,
+}
+
+impl Bound {
+    pub(super) fn same(&self) -> bool {
+        same(self.api, self.dialect)
+    }
+}
+
+impl Call {
+    /// What an attempt's answer is read and written by; `None` for a path that is only passed on.
+    pub(super) fn bound(&self, index: usize) -> Option<Bound> {
+        let Work::Chat(chat) = &self.work else { return None };
+        let entry = chat.plan.get(self.attempts.get(index)?.planned)?;
+        let provider = self.target(chat, entry)?.provider;
+        let mut asked = chat.asked.clone();
+        let hide_usage = match &entry.ready {
+            Some(Ready::Same(spliced)) => spliced.hide_usage,
+            Some(Ready::Other(written)) => {
+                asked.schema_tool = written.schema_tool;
+                false
+            }
+            None => false,
+        };
+        if let Some(Ok(request)) = chat.request.get() {
+            asked.stream_usage = request.stream_usage;
+        }
+        let api = self.provider(provider)?.api;
+        Some(Bound { dialect: chat.dialect, api, provider, model: entry.model.clone(), asked, hide_usage })
+    }
+
+    pub(super) fn record(&mut self, index: usize, outcome: Outcome) {
+        if let Some(record) = self.attempts.get_mut(index) {
+            record.outcome = outcome;
+        }
+    }
+
+    /// The answer goes to the client: its headers, freed of what is not the client's. No attempt follows.
+    pub(super) fn deliver(&mut self, index: usize, headers: Headers, bound: &Bound, host: &dyn Host) -> Step {
+        self.record(index, Outcome::Answered);
+        self.told = None;
+        self.time(index, host);
+        self.clear_cooldown(index, host);
+        self.settled_on();
+        let mut headers = for_client(headers);
+        self.say_where(&mut headers, &bound.model, bound.provider);
+        Step { headers: Some(headers), ..Step::go() }
+    }
+
+    /// A call that is being answered needs its request no more.
+    pub(super) fn settled_on(&mut self) {
+        if let Work::Chat(chat) = &mut self.work {
+            chat.body = Vec::new();
+            if let Some(Ok(request)) = chat.request.get() {
+                chat.asked.stream_usage = request.stream_usage;
+            }
+            chat.request = OnceCell::new();
+            for planned in &mut chat.plan {
+                match &mut planned.ready {
+                    Some(Ready::Other(written)) => written.body = Vec::new(),
+                    Some(Ready::Same(spliced)) => spliced.edits = Vec::new(),
+                    None => {}
+                }
+            }
+        }
+    }
+
+    pub(super) fn say_where(&self, headers: &mut Headers, model: &str, provider: usize) {
+        headers.push("x-sluice-model", model);
+        if let Some(provider) = self.provider(provider) {
+            headers.push("x-sluice-provider", provider.name.as_str());
+        }
+        headers.push("x-sluice-attempts", self.attempts.len().to_string());
+    }
+
+    pub(super) fn time(&mut self, index: usize, host: &dyn Host) {
+        let now = host.now();
+        if let Some(record) = self.attempts.get_mut(index) {
+            record.ended = Some(now);
+        }
+        self.first_byte.get_or_insert(now);
+    }
+
+    pub(super) fn pass_headers(&mut self, index: usize, headers: Headers, end: bool, host: &dyn Host) -> Step {
+        self.record(index, Outcome::Answered);
+        self.time(index, host);
+        if end {
+            self.ending = Ending::Complete;
+        }
+        let mut headers = for_client(headers);
+        if let Work::Pass { provider, .. } = &self.work
+            && let Some(provider) = self.provider(*provider)
+        {
+            headers.push("x-sluice-provider", provider.name.as_str());
+        }
+        Step { headers: Some(headers), ..Step::go() }
+    }
+
+    /// A whole answer, of any status.
+    pub(super) fn whole(&mut self, index: usize, headers: Headers, body: &[u8], host: &dyn Host) -> Step {
+        let Some(bound) = self.bound(index) else { return Step::go() };
+        let status = headers.status();
+        if status >= 300 {
+            let error = bound.api.read_error(status, body);
+            let own = bound.same() && presentable(&error, body);
+            return self.failed(index, headers, error, own.then_some(body), host);
+        }
+        let mut seen = Seen::default();
+        let translated = match bound.same() {
+            true => {
+                bound.api.watch_answer(body, &mut seen);
+                let renamed = bound.asked.rename.as_ref().and_then(|name| relay::rename_model(body, name));
+                Ok(renamed)
+            }
+            false => bound.api.read_answer(body).map(|answer| {
+                seen.usage = answer.usage;
+                Some(bound.dialect.write_answer(&answer, &bound.asked))
+            }),
+        };
+        let error = seen.error.take();
+        let body = match (translated, error) {
+            (Ok(body), None) => body,
+            (Err(error), _) | (_, Some(error)) => {
+                let status = if error.status < 400 { error.kind.status() } else { error.status };
+                return self.failed(index, headers, error.with_status(status), None, host);
+            }
+        };
+        self.usage = seen.usage;
+        self.ending = Ending::Complete;
+        let mut step = self.deliver(index, headers, &bound, host);
+        if let (Some(headers), Some(body)) = (&mut step.headers, &body) {
+            headers.set("content-type", "application/json");
+            headers.set_body_len(body.len());
+            headers.remove("trailer");
+        }
+        step.body = body;
+        step
+    }
+
+    /// An answer that is an error: Envoy is told to make another attempt where one may help, and has the client's
+    /// error at hand if it does not. `own`: the client reads the provider's body as it is.
+    pub(super) fn failed(
+        &mut self,
+        index: usize,
+        headers: Headers,
+        error: Error,
+        own: Option<&[u8]>,
+        host: &dyn Host,
+    ) -> Step {
+        let Some(bound) = self.bound(index) else { return Step::go() };
+        let retry = self.retries(index, error.kind);
+        self.record(index, Outcome::Failed { kind: error.kind, retry });
+        self.time(index, host);
+        self.cool(index, error.kind, retry_after(&headers), host);
+        self.ending = Ending::Error(error.kind);
+        let (status, body) = match own {
+            Some(_) => (headers.status(), None),
+            None => {
+                let (status, body) = bound.dialect.write_error(&error);
+                (status, Some(body))
+            }
+        };
+        self.told = Some(status);
+        let mut headers = for_client(headers);
+        headers.set(":status", status.to_string());
+        if let Some(body) = &body {
+            headers.set("content-type", "application/json");
+            headers.remove("content-encoding");
+            headers.set_body_len(body.len());
+        }
+        self.say_where(&mut headers, &bound.model, bound.provider);
+        if retry {
+            headers.push(RETRY, "1");
+        } else {
+            self.settled_on();
+        }
+        Step { headers: Some(headers), body, ..Step::go() }
+    }
+
+    /// Whether another target may do better after that kind of error, and can serve the call.
+    pub(super) fn retries(&mut self, index: usize, kind: Kind) -> bool {
+        let Work::Chat(chat) = &self.work else { return false };
+        let wanted = self.policy.models.get(chat.model).is_some_and(|model| model.retry.on.contains(&kind));
+        let Some(next) = self.attempts.get(index).map(|attempt| attempt.planned.saturating_add(1)) else {
+            return false;
+        };
+        wanted && self.attempts.len() < chat.plan.len() && next < chat.plan.len() && self.make_ready(next).is_ok()
+    }
+}
+
+/// Whether a client of the provider's own API may see the error's body as it came. Not where the credential is the
+/// gateway's: providers repeat parts of it and name the account.
+fn presentable(error: &Error, body: &[u8]) -> bool {
+    let secret = matches!(error.kind, Kind::Authentication | Kind::Permission);
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    !secret && json::find(text, &["error"]).is_some_and(|error| error.starts_with('{'))
+}
+
+fn for_client(mut headers: Headers) -> Headers {
+    headers.retain(|name| !NOT_FOR_CLIENTS.contains(&name) && !name.starts_with("x-sluice-"));
+    headers
+}
+
+/// In seconds or milliseconds, as providers say it.
+fn retry_after(headers: &Headers) -> Option<u64> {
+    let millis = headers.text("retry-after-ms").and_then(|value| value.parse::<u64>().ok());
+    let seconds = || headers.text("retry-after").and_then(|value| value.trim().parse::<u64>().ok());
+    millis.or_else(|| seconds().map(|seconds| seconds.saturating_mul(1000)))
+}

@@ -1,0 +1,375 @@
+//! Once per call: from the client's headers and body to the first target, and what Envoy answers by itself.
+
+use super::plan;
+use super::{CLUSTER, Call, Chat, Ending, Outcome, RETRY, Shared, Step, Work};
+use crate::api::{APIS, Api, Asked, Operation};
+use crate::config::{AnswerModel, Policy};
+use crate::error::{Error, Fault, Kind};
+use crate::host::{Host, Millis};
+use crate::http::{Headers, Reply};
+use crate::json::Object;
+use crate::provider::CLIENT_CREDENTIALS;
+use crate::route::Retry;
+use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
+
+/// What a path has that no dialect knows.
+fn default_dialect() -> Option<&'static dyn Api> {
+    crate::api::by_name("openai")
+}
+
+/// The gateway role's side of one client request.
+pub struct Gateway {
+    policy: Rc<Policy>,
+    id: u64,
+    started: Millis,
+    state: State,
+}
+
+enum State {
+    New,
+    /// The body is on its way.
+    Reading {
+        dialect: &'static dyn Api,
+        headers: Headers,
+        /// What came in place of it, if Envoy refused the body.
+        refused: Option<Refused>,
+    },
+    Calling(Shared),
+    /// Answered here.
+    Replied(Refused),
+}
+
+/// A call that no provider saw.
+#[derive(Clone)]
+pub struct Refused {
+    pub dialect: &'static str,
+    pub model: Option<String>,
+    pub status: u16,
+    pub error: Option<Kind>,
+}
+
+/// What there is to settle when the call is over.
+pub enum Over<'g> {
+    Nothing,
+    Refused { refused: &'g Refused, started: Millis },
+    Called(&'g Shared),
+}
+
+impl Gateway {
+    /// `id` is never used twice on this worker.
+    pub fn new(policy: Rc<Policy>, id: u64) -> Self {
+        Self { policy, id, started: 0, state: State::New }
+    }
+
+    /// The call, once it goes to a provider.
+    pub fn call(&self) -> Option<&Shared> {
+        match &self.state {
+            State::Calling(call) => Some(call),
+            _ => None,
+        }
+    }
+
+    /// Whether the request's body is to be brought.
+    pub fn reads_body(&self) -> bool {
+        matches!(self.state, State::Reading { .. })
+    }
+
+    pub fn over(&self) -> Over<'_> {
+        match &self.state {
+            State::Reading { refused: Some(refused), .. } | State::Replied(refused) => {
+                Over::Refused { refused, started: self.started }
+            }
+            State::New | State::Reading { .. } => Over::Nothing,
+            State::Calling(call) => Over::Called(call),
+        }
+    }
+
+    pub fn request_headers(&mut self, headers: Headers, end: bool, host: &dyn Host) -> Step {
+        self.started = host.now();
+        let method = headers.text(":method").unwrap_or("").to_owned();
+        let full = headers.text(":path").unwrap_or("").to_owned();
+        let path = full.split('?').next().unwrap_or_default();
+        let found = APIS.iter().find_map(|api| Some((*api, api.operation(&method, path, &headers)?)));
+        match found {
+            Some((dialect, Operation::Chat)) => self.chat_headers(dialect, headers, end),
+            Some((dialect, Operation::ListModels)) => self.list_models(dialect),
+            Some((dialect, Operation::Model(name))) => self.show_model(dialect, &name),
+            None => self.pass(headers, path),
+        }
+    }
+
+    fn chat_headers(&mut self, dialect: &'static dyn Api, headers: Headers, end: bool) -> Step {
+        let encoding = headers.bytes("content-encoding").filter(|value| !value.eq_ignore_ascii_case(b"identity"));
+        if encoding.is_some() {
+            let error = Error::invalid("the body must not have a content-encoding: send it as plain JSON");
+            return self.refuse(dialect, None, &error.with_status(415));
+        }
+        let upgrade = headers.bytes("upgrade").is_some();
+        self.state = State::Reading { dialect, headers, refused: None };
+        if upgrade {
+            return self.refuse(dialect, None, &Error::invalid("this path does not upgrade"));
+        }
+        if end {
+            self.refuse(dialect, None, &Error::invalid("the body is empty: a JSON object is expected"))
+        } else {
+            Step::wait()
+        }
+    }
+
+    /// The whole body is there.
+    pub fn request_body(&mut self, body: Vec<u8>, host: &dyn Host) -> Step {
+        let State::Reading { dialect, headers, .. } = std::mem::replace(&mut self.state, State::New) else {
+            return Step::go();
+        };
+        match self.start(dialect, headers, body, host) {
+            Ok(step) => step,
+            Err((model, error)) => self.refuse(dialect, model, &error),
+        }
+    }
+
+    fn start(
+        &mut self,
+        dialect: &'static dyn Api,
+        headers: Headers,
+        body: Vec<u8>,
+        host: &dyn Host,
+    ) -> Result<Step, (Option<String>, Error)> {
+        let object = Object::parse(&body).map_err(|error| (None, error))?;
+        let model = object.string("model").map_err(|error| (None, error))?;
+        let missing = || Error::field("model", "`model` must be given").with_code("missing_required_parameter");
+        let model = model.filter(|name| !name.is_empty()).ok_or_else(|| (None, missing()))?.into_owned();
+        let told = |error| (Some(model.clone()), error);
+        let stream = object.boolean("stream").map_err(told)?.unwrap_or(false);
+        let (index, plan) = plan::targets(&self.policy, &model, host).map_err(told)?;
+
+        let policy = Rc::clone(&self.policy);
+        let asked = Asked {
+            model: model.clone(),
+            rename: (policy.answer_model == AnswerModel::Asked).then(|| model.clone()),
+            id: format!("{:x}{:x}", self.started, self.id),
+            created: self.started.checked_div(1000).unwrap_or(0),
+            stream_usage: false,
+            schema_tool: false,
+        };
+        let mut chat = Chat {
+            dialect,
+            asked_model: model.clone(),
+            model: index,
+            stream,
+            asked,
+            body: Vec::new(),
+            request: OnceCell::new(),
+            plan,
+        };
+        plan::splice_ready(&policy, &mut chat, 0, &object);
+        chat.body = body;
+        let mut call = self.call_of(&headers, Work::Chat(Box::new(chat)));
+        choose_first(&mut call).map_err(told)?;
+
+        let Work::Chat(chat) = &call.work else { return Ok(Step::go()) };
+        let retry = call.model(chat).map(|model| &model.retry);
+        let cluster =
+            chat.plan.first().and_then(|planned| call.target(chat, planned)).map(|target| target.cluster.as_str());
+        let mut headers = headers;
+        to_envoy(&mut headers, cluster.unwrap_or_default(), chat.plan.len(), stream, retry);
+        self.state = State::Calling(Rc::new(RefCell::new(call)));
+        Ok(Step { headers: Some(headers), ..Step::go() })
+    }
+
+    fn call_of(&self, headers: &Headers, work: Work) -> Call {
+        let full = headers.text(":path").unwrap_or("/");
+        let (path, query) = full.find('?').and_then(|at| full.split_at_checked(at)).unwrap_or((full, ""));
+        Call {
+            policy: Rc::clone(&self.policy),
+            started: self.started,
+            work,
+            method: headers.text(":method").unwrap_or("GET").to_owned(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            client: headers.clone(),
+            attempts: Vec::new(),
+            usage: None,
+            losses: Vec::new(),
+            first_byte: None,
+            ending: Ending::Open,
+            told: None,
+        }
+    }
+
+    /// A path that no dialect knows.
+    fn pass(&mut self, headers: Headers, path: &str) -> Step {
+        let Some(other) = self.policy.other_paths.clone() else {
+            let known = APIS.iter().find(|api| api.operation("POST", path, &headers).is_some());
+            let Some(dialect) = known.copied().or_else(default_dialect) else { return Step::go() };
+            let error = match known {
+                Some(_) => Error::new(Kind::NotFound, Fault::Client, format!("{path} takes POST")).with_status(405),
+                None => Error::new(Kind::NotFound, Fault::Client, format!("there is no path {}", cut(path))),
+            };
+            return self.refuse(dialect, None, &error.with_code("unknown_url"));
+        };
+        let call = self.call_of(&headers, Work::Pass { provider: other.provider, cluster: other.cluster.clone() });
+        let mut headers = headers;
+        to_envoy(&mut headers, &other.cluster, 1, false, None);
+        self.state = State::Calling(Rc::new(RefCell::new(call)));
+        Step { headers: Some(headers), ..Step::go() }
+    }
+
+    fn list_models(&mut self, dialect: &'static dyn Api) -> Step {
+        let policy = Rc::clone(&self.policy);
+        let names: Vec<&str> = exact_names(&policy).collect();
+        let body = dialect.write_models(&names, 0);
+        self.done(dialect, Reply::json(200, body))
+    }
+
+    fn show_model(&mut self, dialect: &'static dyn Api, name: &str) -> Step {
+        if crate::route::find(&self.policy.models, name).is_none() {
+            let error =
+                Error::new(Kind::ModelNotFound, Fault::Client, format!("there is no model \"{}\" here", cut(name)));
+            return self.refuse(
+                dialect,
+                Some(name.to_owned()),
+                &error.with_code("model_not_found").with_param("model"),
+            );
+        }
+        self.done(dialect, Reply::json(200, dialect.write_model(name, 0)))
+    }
+
+    fn done(&mut self, dialect: &'static dyn Api, reply: Reply) -> Step {
+        let refused = Refused { dialect: dialect.name(), model: None, status: reply.status, error: None };
+        self.state = State::Replied(refused);
+        Step::reply(reply)
+    }
+
+    fn refuse(&mut self, dialect: &'static dyn Api, model: Option<String>, error: &Error) -> Step {
+        let (status, body) = dialect.write_error(error);
+        self.state = State::Replied(Refused { dialect: dialect.name(), model, status, error: Some(error.kind) });
+        Step::reply(Reply::json(status, body))
+    }
+
+    /// An answer is on its way to the client: an attempt's, or one that Envoy made. `read` is a call out of the
+    /// module. The body that comes back replaces Envoy's own.
+    pub fn response_headers(&mut self, end: bool, read: &dyn Fn() -> Headers, host: &dyn Host) -> Step {
+        match &mut self.state {
+            State::New | State::Replied(_) => Step::go(),
+            State::Reading { dialect, refused, .. } => {
+                let headers = read();
+                let status = headers.status();
+                let error = envoys(status);
+                *refused = Some(Refused { dialect: dialect.name(), model: None, status, error: Some(error.kind) });
+                replace(*dialect, headers, &error, end)
+            }
+            State::Calling(call) => call.borrow_mut().answered(end, read, host),
+        }
+    }
+}
+
+impl Call {
+    fn answered(&mut self, end: bool, read: &dyn Fn() -> Headers, host: &dyn Host) -> Step {
+        match self.attempts.last().map(|attempt| attempt.outcome) {
+            Some(Outcome::Answered | Outcome::Failed { retry: false, .. }) => Step::go(),
+            // Envoy made no further attempt after all: a budget or a limit of its own.
+            Some(Outcome::Failed { retry: true, .. }) => {
+                let mut headers = read();
+                headers.remove(RETRY);
+                Step { headers: Some(headers), ..Step::go() }
+            }
+            Some(Outcome::Pending) | None => {
+                let headers = read();
+                let error = envoys(headers.status());
+                self.unanswered(error.kind, host);
+                self.ending = Ending::Error(error.kind);
+                self.told = Some(error.status);
+                let Some(dialect) = self.dialect().or_else(default_dialect) else { return Step::go() };
+                let mut step = replace(dialect, headers, &error, end);
+                if let Some(headers) = &mut step.headers {
+                    headers.set("x-sluice-attempts", self.attempts.len().to_string());
+                }
+                step
+            }
+        }
+    }
+
+    pub(super) fn dialect(&self) -> Option<&'static dyn Api> {
+        match &self.work {
+            Work::Chat(chat) => Some(chat.dialect),
+            Work::Pass { .. } => None,
+        }
+    }
+}
+
+/// An error that Envoy made of itself, by its status.
+fn envoys(status: u16) -> Error {
+    let (kind, message) = match status {
+        413 => (Kind::InvalidRequest, "the request body is too large"),
+        408 => (Kind::Timeout, "the request took too long to arrive"),
+        504 => (Kind::Timeout, "the provider took too long to answer"),
+        404 => (Kind::NotFound, "no route leads to the provider of this model"),
+        400..=499 => (Kind::of_status(status), "the request was refused"),
+        _ => (Kind::Unreachable, "no provider of this model could be reached"),
+    };
+    Error::new(kind, Fault::Gateway, message).with_status(status)
+}
+
+/// Gives Envoy's own error the client's shape. Without a body to replace, only the status can be told.
+fn replace(dialect: &'static dyn Api, mut headers: Headers, error: &Error, end: bool) -> Step {
+    let (status, body) = dialect.write_error(error);
+    if end || headers.status() < 400 {
+        return Step::go();
+    }
+    headers.set(":status", status.to_string());
+    headers.set("content-type", "application/json");
+    headers.set_body_len(body.len());
+    Step { headers: Some(headers), body: Some(body), ..Step::go() }
+}
+
+/// Drops from the plan what stands before the first target that can serve the call, and makes that one ready.
+fn choose_first(call: &mut Call) -> Result<(), Error> {
+    let mut refusal = None;
+    loop {
+        match &call.work {
+            Work::Chat(chat) if !chat.plan.is_empty() => {}
+            _ => break,
+        }
+        let Err(error) = call.make_ready(0) else { return Ok(()) };
+        refusal.get_or_insert(error);
+        if let Work::Chat(chat) = &mut call.work {
+            chat.plan.remove(0);
+        }
+    }
+    Err(refusal.unwrap_or_else(|| Error::new(Kind::Internal, Fault::Gateway, "the model has no target")))
+}
+
+/// What Envoy must know: where to send, how often, how long. A client's own word on any of it is removed, and so is
+/// what no provider may see.
+fn to_envoy(headers: &mut Headers, cluster: &str, targets: usize, stream: bool, retry: Option<&Retry>) {
+    headers.retain(|name| {
+        !name.starts_with("x-sluice-") && !name.starts_with("x-envoy-") && !CLIENT_CREDENTIALS.contains(&name)
+    });
+    headers.push(CLUSTER, cluster);
+    headers.push("x-envoy-max-retries", targets.saturating_sub(1).to_string());
+    let Some(retry) = retry else { return };
+    let on = match (retry.on.contains(&Kind::Unreachable), retry.on.contains(&Kind::Timeout)) {
+        (true, _) => "connect-failure,refused-stream,reset,retriable-headers",
+        (false, true) => "reset,retriable-headers",
+        (false, false) => "retriable-headers",
+    };
+    if targets > 1 {
+        headers.push("x-envoy-retry-on", on);
+    }
+    let limit = if stream { retry.first_byte } else { retry.whole_answer };
+    if limit > 0 {
+        headers.push("x-envoy-upstream-rq-per-try-timeout-ms", limit.to_string());
+    }
+}
+
+fn exact_names(policy: &Policy) -> impl Iterator<Item = &str> {
+    policy.models.iter().filter_map(|model| match &model.pattern {
+        crate::route::Pattern::Exact(name) => Some(name.as_str()),
+        crate::route::Pattern::Prefix(_) => None,
+    })
+}
+
+fn cut(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(100).collect()
+}

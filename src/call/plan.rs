@@ -1,0 +1,120 @@
+//! Which targets a call tries, and its body in the API of each.
+
+use super::{Call, Chat, Planned, Ready, Work};
+use crate::api::{self, Api};
+use crate::chat::Losses;
+use crate::config::{OnLoss, Policy};
+use crate::error::{Error, Fault, Kind};
+use crate::host::Host;
+use crate::json::Object;
+use crate::provider::Provider;
+use crate::route::{self, Cooldowns, Model, Target};
+use std::rc::Rc;
+
+/// The targets to try for the model `asked`, best first.
+pub fn targets(policy: &Policy, asked: &str, host: &dyn Host) -> Result<(usize, Vec<Planned>), Error> {
+    let unknown = || {
+        let shown: String = asked.chars().take(100).collect();
+        Error::new(Kind::ModelNotFound, Fault::Client, format!("there is no model \"{shown}\" here"))
+            .with_param("model")
+            .with_code("model_not_found")
+    };
+    let model = route::find(&policy.models, asked).ok_or_else(unknown)?;
+    let index = policy.models.iter().position(|other| std::ptr::eq(other, model)).ok_or_else(unknown)?;
+    if model.direct {
+        return direct(policy, model, asked).map(|planned| (index, vec![planned])).ok_or_else(unknown);
+    }
+    let now = if model.targets.len() > 1 { host.now() } else { 0 };
+    let cooldowns = Cooldowns(host);
+    let plan = route::order(model, &cooldowns, now).into_iter().filter_map(|target| {
+        let named = model.targets.get(target)?.model.as_deref();
+        Some(Planned { target, model: named.unwrap_or(asked).to_owned(), cooling: false, ready: None })
+    });
+    let mut plan: Vec<Planned> = plan.collect();
+    if let Some(first) = plan.first_mut().filter(|_| now > 0) {
+        first.cooling = model.targets.get(first.target).is_some_and(|target| cooldowns.until(&target.key) > now);
+    }
+    Ok((index, plan))
+}
+
+/// `provider/model`, the provider being one that the entry allows.
+fn direct(policy: &Policy, model: &Model, asked: &str) -> Option<Planned> {
+    let (provider, name) = asked.split_once('/').filter(|(_, name)| !name.is_empty())?;
+    let target = model.targets.iter().position(|target| {
+        policy.providers.get(target.provider).is_some_and(|configured| configured.name == provider)
+    })?;
+    Some(Planned { target, model: name.to_owned(), cooling: false, ready: None })
+}
+
+impl Call {
+    /// Makes the request for one target of the plan ready, or says why that target cannot serve this call.
+    pub(super) fn make_ready(&mut self, planned: usize) -> Result<(), Error> {
+        let Work::Chat(chat) = &mut self.work else { return Ok(()) };
+        let policy = Rc::clone(&self.policy);
+        let Some((entry, target, provider)) = parts(&policy, chat, planned) else {
+            return Err(Error::new(Kind::Internal, Fault::Gateway, "the plan has no such target"));
+        };
+        if entry.ready.is_some() {
+            return Ok(());
+        }
+        let wanted = api::Target {
+            model: &entry.model,
+            max_tokens: target.max_tokens,
+            stream_usage: true,
+            echo_reasoning: provider.echo_reasoning,
+        };
+        let ready = if same(provider.api, chat.dialect) {
+            Ready::Same(provider.api.splice(&Object::parse(&chat.body)?, &wanted))
+        } else {
+            let read = || Object::parse(&chat.body).and_then(|body| chat.dialect.read_request(&body)).map(Rc::new);
+            let request = chat.request.get_or_init(read).clone()?;
+            let written = provider.api.write_request(&request, &wanted);
+            accept(&written.losses, policy.on_loss)?;
+            let left_out = written.losses.iter().map(|loss| (target.provider, loss.what));
+            self.losses.extend(left_out);
+            Ready::Other(written)
+        };
+        if let Some(entry) = chat.plan.get_mut(planned) {
+            entry.ready = Some(ready);
+        }
+        Ok(())
+    }
+}
+
+/// As [`Call::make_ready`] for a target of the client's own API, from a body that is parsed already.
+pub(super) fn splice_ready(policy: &Policy, chat: &mut Chat, planned: usize, body: &Object<'_>) {
+    let Some((entry, target, provider)) = parts(policy, chat, planned) else { return };
+    if !same(provider.api, chat.dialect) {
+        return;
+    }
+    let wanted = api::Target {
+        model: &entry.model,
+        max_tokens: target.max_tokens,
+        stream_usage: true,
+        echo_reasoning: provider.echo_reasoning,
+    };
+    let spliced = provider.api.splice(body, &wanted);
+    if let Some(entry) = chat.plan.get_mut(planned) {
+        entry.ready = Some(Ready::Same(spliced));
+    }
+}
+
+fn parts<'c>(policy: &'c Policy, chat: &'c Chat, planned: usize) -> Option<(&'c Planned, &'c Target, &'c Provider)> {
+    let entry = chat.plan.get(planned)?;
+    let target = policy.models.get(chat.model)?.targets.get(entry.target)?;
+    Some((entry, target, policy.providers.get(target.provider)?))
+}
+
+pub(super) fn same(a: &dyn Api, b: &dyn Api) -> bool {
+    a.name() == b.name()
+}
+
+fn accept(losses: &Losses, policy: OnLoss) -> Result<(), Error> {
+    match (losses.worst(), policy) {
+        (Some(loss), OnLoss::Refuse) => {
+            let message = format!("`{}` cannot be served by this model's provider: {}", loss.what, loss.reason);
+            Err(Error::field(loss.what, message).with_code("unsupported_parameter"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,196 @@
+//! A stream on its way from the provider to the client.
+
+use crate::api::{Api, Asked, Reader, Seen, Verdict, Writer};
+use crate::chat::{Event, Usage};
+use crate::error::Error;
+use crate::framing::sse;
+use crate::json;
+
+/// A stream being passed on.
+pub struct Relay {
+    how: How,
+    pub seen: Seen,
+    /// An event with data has gone by.
+    pub begun: bool,
+}
+
+enum How {
+    /// The client speaks the provider's API: its bytes are watched.
+    Same(Same),
+    Other {
+        reader: Box<dyn Reader>,
+        writer: Box<dyn Writer>,
+    },
+}
+
+struct Same {
+    api: &'static dyn Api,
+    frames: sse::Decoder,
+    hide_usage: bool,
+    rename: Option<String>,
+    /// Bytes taken in that no frame has given back yet.
+    held: usize,
+}
+
+impl Relay {
+    pub fn same(api: &'static dyn Api, hide_usage: bool, rename: Option<String>) -> Self {
+        let same = Same { api, frames: sse::Decoder::new(), hide_usage, rename, held: 0 };
+        Self::new(How::Same(same))
+    }
+
+    pub fn other(provider: &'static dyn Api, dialect: &'static dyn Api, asked: Asked) -> Self {
+        Self::new(How::Other { reader: provider.reader(), writer: dialect.writer(asked) })
+    }
+
+    fn new(how: How) -> Self {
+        Self { how, seen: Seen::default(), begun: false }
+    }
+
+    /// Takes what came; gives what goes to the client in its place, `None` if that is the same.
+    pub fn feed(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let (seen, begun) = (&mut self.seen, &mut self.begun);
+        match &mut self.how {
+            How::Same(same) => same.feed(bytes, seen, begun),
+            How::Other { reader, writer } => {
+                let mut out = Vec::with_capacity(bytes.len());
+                reader.read(bytes, &mut |event| {
+                    *begun = true;
+                    note(&event, seen);
+                    writer.write(&event, &mut out);
+                });
+                Some(out)
+            }
+        }
+    }
+
+    /// The provider has closed the stream. `None`: nothing is to be added.
+    pub fn close(&mut self, dialect: &'static dyn Api, asked: Asked) -> Option<Vec<u8>> {
+        let (seen, begun) = (&mut self.seen, &mut self.begun);
+        match &mut self.how {
+            How::Same(same) => {
+                let mut out = same.close(seen, begun);
+                if seen.error.is_none() && !seen.ended {
+                    let error = broke_off();
+                    let mut end = b"\n\n".to_vec();
+                    dialect.writer(asked).write(&Event::Error(error.clone()), &mut end);
+                    out.get_or_insert_default().extend_from_slice(&end);
+                    seen.error = Some(error);
+                }
+                out
+            }
+            How::Other { reader, writer } => {
+                let mut out = Vec::new();
+                reader.close(&mut |event| {
+                    *begun = true;
+                    note(&event, seen);
+                    writer.write(&event, &mut out);
+                });
+                (!out.is_empty()).then_some(out)
+            }
+        }
+    }
+}
+
+/// A stream without its proper ending.
+pub fn broke_off() -> Error {
+    Error::provider(crate::error::Kind::BadAnswer, "the provider's stream broke off")
+}
+
+impl Same {
+    fn feed(&mut self, bytes: &[u8], seen: &mut Seen, begun: &mut bool) -> Option<Vec<u8>> {
+        let Self { api, frames, hide_usage, rename, held } = self;
+        if !*hide_usage && rename.is_none() {
+            frames.feed(bytes, &mut |frame| {
+                watch(*api, &frame, false, seen, begun);
+            });
+            return None;
+        }
+        let whole_before = *held == 0;
+        let mut changed = false;
+        let mut given = 0_usize;
+        let mut out = Vec::with_capacity(bytes.len());
+        frames.feed(bytes, &mut |frame| {
+            given = given.saturating_add(frame.raw.len());
+            changed |= change(*api, &frame, *hide_usage, rename.as_deref(), seen, begun, &mut out);
+        });
+        *held = held.saturating_add(bytes.len()).saturating_sub(given);
+        (changed || !whole_before || *held > 0).then_some(out)
+    }
+
+    fn close(&mut self, seen: &mut Seen, begun: &mut bool) -> Option<Vec<u8>> {
+        let Self { api, frames, hide_usage, rename, held } = self;
+        let edits = *hide_usage || rename.is_some();
+        let mut out = Vec::new();
+        frames.close(&mut |frame| {
+            change(*api, &frame, *hide_usage, rename.as_deref(), seen, begun, &mut out);
+        });
+        *held = 0;
+        (edits && !out.is_empty()).then_some(out)
+    }
+}
+
+fn watch(api: &dyn Api, frame: &sse::Frame<'_>, hide: bool, seen: &mut Seen, begun: &mut bool) -> Verdict {
+    let Some(data) = frame.data else { return Verdict::Pass };
+    *begun = true;
+    api.watch_event(frame.name, data, hide, seen)
+}
+
+/// Writes the frame as the client gets it; whether that differs from what came.
+fn change(
+    api: &dyn Api,
+    frame: &sse::Frame<'_>,
+    hide: bool,
+    rename: Option<&str>,
+    seen: &mut Seen,
+    begun: &mut bool,
+    out: &mut Vec<u8>,
+) -> bool {
+    if watch(api, frame, hide, seen, begun) == Verdict::Hide {
+        return true;
+    }
+    if let (Some(name), Some(data)) = (rename, frame.data)
+        && let Some(renamed) = rename_model(data, name)
+    {
+        let event = std::str::from_utf8(frame.name).ok().filter(|name| !name.is_empty());
+        sse::write(out, event, &renamed);
+        return true;
+    }
+    out.extend_from_slice(frame.raw);
+    false
+}
+
+/// The JSON text with its `model`, or its message's, set to `name`. `None`: it has none, or has that one.
+pub fn rename_model(json: &[u8], name: &str) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(json).ok()?;
+    let found = json::find(text, &["model"]).or_else(|| json::find(text, &["message", "model"]))?;
+    if !found.starts_with('"') {
+        return None;
+    }
+    let start = (found.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
+    let mut with = Vec::new();
+    json::quote(&mut with, name);
+    if found.as_bytes() == with {
+        return None;
+    }
+    Some(json::splice(json, &[json::Edit { at: start..start.checked_add(found.len())?, with }]))
+}
+
+/// What a translated event says of the answer.
+fn note(event: &Event<'_>, seen: &mut Seen) {
+    match event {
+        Event::Start { usage: Some(usage), .. } => seen.usage = Some(*usage),
+        Event::Usage(usage) => seen.usage = Some(larger(*usage, seen.usage)),
+        Event::Error(error) => seen.error = Some(error.clone()),
+        Event::End => seen.ended = true,
+        Event::Start { .. } | Event::Ping | Event::BlockEnd { .. } | Event::Finish { .. } => {}
+        _ => seen.content = true,
+    }
+}
+
+/// The last word counts; a provider that then says nothing of its input has not taken it back.
+fn larger(last: Usage, before: Option<Usage>) -> Usage {
+    match before {
+        Some(before) if last.input == 0 => Usage { output: last.output, reasoning: last.reasoning, ..before },
+        _ => last,
+    }
+}

@@ -1,0 +1,107 @@
+//! An attempt's request: which target it is for, its headers and body.
+
+use super::attempt::Place;
+use super::plan::same;
+use super::{CLUSTER, Call, Chat, Ending, Outcome, Planned, Ready, Step, Work};
+use crate::error::{Error, Fault, Kind};
+use crate::http::{Headers, Reply};
+use crate::json;
+
+impl Call {
+    /// Which target of the plan stands at `place`: the next one that was not tried, or the first that fits.
+    pub(super) fn placed(&self, place: &Place) -> Option<usize> {
+        let Work::Chat(chat) = &self.work else { return Some(0) };
+        let fits = |planned: &Planned| {
+            self.target(chat, planned).is_some_and(|target| match &place.provider {
+                Some(name) => self.provider(target.provider).is_some_and(|provider| provider.name == *name),
+                None => target.cluster == place.cluster,
+            })
+        };
+        let tried = |index: usize| self.attempts.iter().any(|attempt| attempt.planned == index);
+        let fitting = || chat.plan.iter().enumerate().filter(|(_, planned)| fits(planned)).map(|(index, _)| index);
+        fitting().find(|index| !tried(*index)).or_else(|| fitting().next_back())
+    }
+
+    pub(super) fn misplaced(&mut self) -> Step {
+        let error =
+            Error::new(Kind::Internal, Fault::Gateway, "the request came to a cluster that its model does not name");
+        self.ending = Ending::Error(error.kind);
+        self.local(&error)
+    }
+
+    /// A target to which Envoy went on by itself cannot serve the call after all.
+    pub(super) fn impossible(&mut self, index: usize, error: &Error) -> Step {
+        self.record(index, Outcome::Failed { kind: error.kind, retry: false });
+        self.ending = Ending::Error(error.kind);
+        self.local(error)
+    }
+
+    pub(super) fn local(&mut self, error: &Error) -> Step {
+        let dialect = self.dialect().or_else(|| crate::api::by_name("openai"));
+        let Some((status, body)) = dialect.map(|dialect| dialect.write_error(error)) else { return Step::go() };
+        self.told = Some(status);
+        let mut reply = Reply::json(status, body);
+        reply.headers.push("x-sluice-attempts", self.attempts.len().to_string());
+        Step::reply(reply)
+    }
+
+    pub(super) fn request(&mut self, planned: usize) -> Result<Step, Error> {
+        self.make_ready(planned)?;
+        let lost = || Error::new(Kind::Internal, Fault::Gateway, "the plan has no such target");
+        match &self.work {
+            Work::Pass { provider, .. } => self.pass_request(*provider).ok_or_else(lost),
+            Work::Chat(chat) => {
+                let (headers, body) = self.chat_request(chat, planned).ok_or_else(lost)?;
+                Ok(Step { headers: Some(headers), body, ..Step::go() })
+            }
+        }
+    }
+
+    pub(super) fn chat_request(&self, chat: &Chat, planned: usize) -> Option<(Headers, Option<Vec<u8>>)> {
+        let entry = chat.plan.get(planned)?;
+        let provider = self.provider(self.target(chat, entry)?.provider)?;
+        let same_api = same(provider.api, chat.dialect);
+        let mut path = provider.path(provider.api.chat_path());
+        if same_api {
+            path.push_str(&self.query);
+        }
+        let mut headers = provider.request_headers("POST", &path, &self.client, same_api);
+        headers.push("content-type", "application/json");
+        let body = match entry.ready.as_ref()? {
+            Ready::Same(spliced) if spliced.edits.is_empty() => None,
+            Ready::Same(spliced) => Some(json::splice(&chat.body, &spliced.edits)),
+            Ready::Other(written) => {
+                for (name, value) in &written.headers {
+                    let known = headers.text(name).map(|known| format!("{known},{value}"));
+                    headers.set(name, known.unwrap_or_else(|| value.clone()));
+                }
+                Some(written.body.clone())
+            }
+        };
+        headers.set_body_len(body.as_ref().map_or(chat.body.len(), Vec::len));
+        let next = chat.plan.get(planned.saturating_add(1)).and_then(|next| self.target(chat, next));
+        if let Some(next) = next {
+            headers.push(CLUSTER, next.cluster.as_str());
+        }
+        Some((headers, body))
+    }
+
+    /// A path that no dialect knows: as the client sent it, with the provider's host, path and credential.
+    pub(super) fn pass_request(&self, provider: usize) -> Option<Step> {
+        let provider = self.provider(provider)?;
+        let below = self.path.strip_prefix("/v1").filter(|rest| rest.starts_with('/')).unwrap_or(&self.path);
+        let path = format!("{}{}", provider.path(below), self.query);
+        let mut headers = provider.request_headers(&self.method, &path, &self.client, true);
+        let hop =
+            ["host", "connection", "te", "upgrade", "keep-alive", "proxy-connection", "accept-encoding", "user-agent"];
+        for (name, value) in self.client.iter() {
+            let internal = name.starts_with(':') || name.starts_with("x-sluice-") || name.starts_with("x-envoy-");
+            let forwarded = name.starts_with("x-forwarded-") || name == "x-request-id";
+            let secret = crate::provider::CLIENT_CREDENTIALS.contains(&name);
+            if !internal && !forwarded && !secret && !hop.contains(&name) && headers.bytes(name).is_none() {
+                headers.push(name, value);
+            }
+        }
+        Some(Step { headers: Some(headers), ..Step::go() })
+    }
+}

@@ -1,0 +1,207 @@
+//! When an attempt or a call is over: cool-downs, the log entry, the samples.
+
+use super::gateway::{Over, Refused};
+use super::{Attempted, Call, Chat, Ending, Outcome, Work};
+use crate::error::Kind;
+use crate::host::{Host, Millis};
+use crate::route::{Cooldowns, MAX_COOLDOWN};
+use crate::telemetry::{self, AttemptEntry, Entry, Labels, OTHER, Sample};
+
+/// Bytes of a client's own word in the log.
+const MAX_LOGGED: usize = 256;
+
+/// What is reported of a call.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// For the access log.
+    pub log: Vec<u8>,
+    pub samples: Vec<Sample>,
+}
+
+pub fn report(over: &Over<'_>, host: &dyn Host) -> Option<Report> {
+    match over {
+        Over::Nothing => None,
+        Over::Refused { refused, started } => Some(refused_report(refused, host.now().saturating_sub(*started))),
+        Over::Called(call) => Some(call.borrow_mut().report(host)),
+    }
+}
+
+fn refused_report(refused: &Refused, duration: Millis) -> Report {
+    let error = refused.error.map(Kind::name);
+    let entry = Entry {
+        dialect: refused.dialect,
+        model: refused.model.as_deref().map(cut),
+        status: refused.status,
+        ended: if error.is_some() { "error" } else { "complete" },
+        error,
+        duration_ms: duration,
+        ..Entry::default()
+    };
+    let labels = Labels { dialect: refused.dialect, model: OTHER, provider: OTHER };
+    Report { log: entry.to_json(), samples: vec![telemetry::request(labels, refused.status, error)] }
+}
+
+impl Call {
+    /// An attempt that never answered has failed; another follows, or Envoy has answered.
+    pub(super) fn unanswered(&mut self, kind: Kind, host: &dyn Host) {
+        let Some(index) = self.attempts.len().checked_sub(1) else { return };
+        let Some(last) = self.attempts.get_mut(index) else { return };
+        if last.outcome == Outcome::Pending {
+            last.outcome = Outcome::Failed { kind, retry: true };
+            last.ended = Some(host.now());
+            self.cool(index, kind, None, host);
+        }
+    }
+
+    /// Leaves a failed target out for a while, if it was the target that failed.
+    pub(super) fn cool(&mut self, index: usize, kind: Kind, retry_after: Option<Millis>, host: &dyn Host) {
+        let its_own = matches!(kind, Kind::ContextLength | Kind::ContentPolicy | Kind::InvalidRequest);
+        let Work::Chat(chat) = &self.work else { return };
+        let Some(model) = self.policy.models.get(chat.model) else { return };
+        if its_own || model.retry.cooldown == 0 || !model.retry.on.contains(&kind) {
+            return;
+        }
+        let time = retry_after.unwrap_or(0).clamp(model.retry.cooldown, MAX_COOLDOWN.max(model.retry.cooldown));
+        let planned = self.attempts.get(index).and_then(|attempt| chat.plan.get(attempt.planned));
+        if let Some(target) = planned.and_then(|planned| self.target(chat, planned)) {
+            Cooldowns(host).cool(&target.key, host.now().saturating_add(time));
+        }
+        if let Some(attempt) = self.attempts.get_mut(index) {
+            attempt.cooled = true;
+        }
+    }
+
+    /// A target that was tried while it was left out, and answered, is back.
+    pub(super) fn clear_cooldown(&self, index: usize, host: &dyn Host) {
+        let Work::Chat(chat) = &self.work else { return };
+        let planned = self.attempts.get(index).and_then(|attempt| chat.plan.get(attempt.planned));
+        let Some(planned) = planned.filter(|planned| planned.cooling) else { return };
+        if let Some(target) = self.target(chat, planned) {
+            Cooldowns(host).clear(&target.key);
+        }
+    }
+
+    /// The end of the call, however it came.
+    fn report(&mut self, host: &dyn Host) -> Report {
+        let now = host.now();
+        let last = self.attempts.last();
+        let answered = last.is_some_and(|attempt| attempt.outcome != Outcome::Pending);
+        let status = if answered { last.map_or(0, |attempt| attempt.status) } else { 0 };
+        let (ended, error) = match self.ending {
+            Ending::Complete => ("complete", None),
+            Ending::Error(kind) => ("error", Some(kind)),
+            Ending::Cut => ("provider_cut", Some(Kind::BadAnswer)),
+            Ending::Open => ("client_left", None),
+        };
+        let error = error.map(Kind::name);
+        let duration = now.saturating_sub(self.started);
+        let first = self.first_byte.map(|at| at.saturating_sub(self.started));
+        let mut samples = Vec::with_capacity(8);
+
+        let chat = match &self.work {
+            Work::Chat(chat) => Some(&**chat),
+            Work::Pass { .. } => None,
+        };
+        let used = last.and_then(|attempt| Some((attempt, chat?)));
+        let provider = self.used_provider();
+        let labels = Labels {
+            dialect: chat.map_or("none", |chat| chat.dialect.name()),
+            model: chat.and_then(|chat| self.policy.models.get(chat.model)).map_or(OTHER, |model| model.name.as_str()),
+            provider: provider.unwrap_or(OTHER),
+        };
+        let shown = self.shown_status(status);
+        samples.push(telemetry::request(labels, shown, error));
+        samples.push(telemetry::duration(labels, duration));
+        if let Some(usage) = &self.usage {
+            samples.extend(telemetry::tokens(labels, usage));
+        }
+        if let (Some(first), Some(true)) = (first, chat.map(|chat| chat.stream)) {
+            samples.push(telemetry::first_token(labels, first));
+            let rest = duration.saturating_sub(first);
+            let output = self.usage.map_or(0, |usage| usage.output);
+            samples.extend(rest.checked_div(output).map(|each| telemetry::per_token(labels, each)));
+        }
+        for attempt in &self.attempts {
+            let name = self.provider_of(chat, attempt).unwrap_or(OTHER);
+            samples.push(telemetry::attempt(name, outcome(attempt)));
+            if attempt.cooled {
+                samples.push(telemetry::cooldown(name));
+            }
+        }
+        for (provider, field) in &self.losses {
+            samples.push(telemetry::loss(self.provider(*provider).map_or(OTHER, |p| p.name.as_str()), field));
+        }
+
+        let entry = Entry {
+            dialect: labels.dialect,
+            model: chat.map(|chat| cut(&chat.asked_model)),
+            target_model: used
+                .and_then(|(attempt, chat)| Some(chat.plan.get(attempt.planned)?.model.as_str()))
+                .map(cut),
+            provider,
+            stream: chat.is_some_and(|chat| chat.stream),
+            status: shown,
+            ended,
+            error,
+            attempts: self.attempts.iter().filter_map(|attempt| self.attempt_entry(chat, attempt, now)).collect(),
+            usage: self.usage.map(Into::into),
+            time_to_first_byte_ms: first,
+            duration_ms: duration,
+            losses: self.losses.iter().map(|(_, field)| *field).collect(),
+        };
+        Report { log: entry.to_json(), samples }
+    }
+
+    /// The status as the client saw it: a failed attempt's is what its error is told as.
+    fn shown_status(&self, provider: u16) -> u16 {
+        self.told.unwrap_or(provider)
+    }
+
+    fn used_provider(&self) -> Option<&str> {
+        match &self.work {
+            Work::Pass { provider, .. } => self.provider(*provider).map(|provider| provider.name.as_str()),
+            Work::Chat(chat) => self.provider_of(Some(chat), self.attempts.last()?),
+        }
+    }
+
+    fn provider_of(&self, chat: Option<&Chat>, attempt: &Attempted) -> Option<&str> {
+        let Some(chat) = chat else { return self.used_provider() };
+        let target = self.target(chat, chat.plan.get(attempt.planned)?)?;
+        self.provider(target.provider).map(|provider| provider.name.as_str())
+    }
+
+    fn attempt_entry<'c>(
+        &'c self,
+        chat: Option<&'c Chat>,
+        attempt: &Attempted,
+        now: Millis,
+    ) -> Option<AttemptEntry<'c>> {
+        let planned = chat?.plan.get(attempt.planned)?;
+        let target = self.target(chat?, planned)?;
+        Some(AttemptEntry {
+            provider: self.provider(target.provider)?.name.as_str(),
+            cluster: target.cluster.as_str(),
+            model: cut(&planned.model),
+            status: attempt.status,
+            outcome: outcome(attempt),
+            duration_ms: attempt.ended.unwrap_or(now).saturating_sub(attempt.started),
+        })
+    }
+}
+
+fn outcome(attempt: &Attempted) -> &'static str {
+    match attempt.outcome {
+        Outcome::Pending => "none",
+        Outcome::Answered => "ok",
+        Outcome::Failed { kind, .. } => kind.name(),
+    }
+}
+
+/// The first bytes of it, whole characters.
+fn cut(text: &str) -> &str {
+    let mut end = text.len().min(MAX_LOGGED);
+    while !text.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    text.get(..end).unwrap_or_default()
+}

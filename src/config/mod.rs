@@ -1,0 +1,103 @@
+//! The configuration document, checked into a policy. All that is wrong with it is found at once, each with its path.
+//!
+//! May use: api, error, provider, route, secret.
+
+mod model;
+mod node;
+mod provider;
+mod reader;
+mod suggest;
+
+use crate::error::Kind;
+use crate::provider::Provider;
+use crate::route::Model;
+use std::fmt;
+
+/// Most entries of `providers` or `models`: each costs metric names and shared data.
+pub const MAX_ENTRIES: usize = 1000;
+
+/// What the module does where it is loaded.
+#[derive(Debug)]
+pub enum Role {
+    Gateway(Box<Policy>),
+    /// In a cluster. `provider`: what every attempt here reaches, unless the host's metadata says otherwise.
+    Provider {
+        provider: Option<String>,
+    },
+}
+
+/// A checked configuration of the gateway role.
+#[derive(Debug)]
+pub struct Policy {
+    pub providers: Vec<Provider>,
+    pub models: Vec<Model>,
+    pub answer_model: AnswerModel,
+    pub on_loss: OnLoss,
+    /// Where paths go that no dialect knows; `None`: 404.
+    pub other_paths: Option<OtherPaths>,
+}
+
+/// The `model` of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerModel {
+    Provider,
+    Asked,
+}
+
+/// What becomes of a request that a target cannot express in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnLoss {
+    /// What changes its meaning is refused; a hint is dropped and counted.
+    Refuse,
+    /// Dropped and counted.
+    Drop,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherPaths {
+    /// Index into the policy's providers.
+    pub provider: usize,
+    pub cluster: String,
+}
+
+/// Something wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub path: String,
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path.as_str() {
+            "" => f.write_str(&self.message),
+            path => write!(f, "{path}: {}", self.message),
+        }
+    }
+}
+
+/// The names that `retry_on` may have.
+pub const RETRY_KINDS: &[Kind] = &[
+    Kind::Unreachable,
+    Kind::Timeout,
+    Kind::Provider,
+    Kind::Overloaded,
+    Kind::RateLimit,
+    Kind::Authentication,
+    Kind::Permission,
+    Kind::NotFound,
+    Kind::ModelNotFound,
+    Kind::ContextLength,
+    Kind::ContentPolicy,
+    Kind::BadAnswer,
+];
+
+/// Checks a configuration. `env` gives the values of environment variables.
+pub fn load(document: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Role, Vec<Problem>> {
+    let value = serde_json::from_slice(document)
+        .map_err(|e| vec![Problem { path: String::new(), message: format!("not a JSON document: {e}") }])?;
+    reader::read(&value, env)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+use crate::host::{Host, Millis, Shared};
+use crate::telemetry::{Instrument, Sample};
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::MetricType;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::UNIX_EPOCH;
+
+/// Envoy, as the core sees it.
+pub struct Envoy;
+
+impl Shared for Envoy {
+    fn load(&self, key: &str) -> Option<(Vec<u8>, u32)> {
+        match hostcalls::get_shared_data(key) {
+            Ok((Some(value), cas)) => Some((value, cas.unwrap_or(0))),
+            _ => None,
+        }
+    }
+
+    fn store(&self, key: &str, value: &[u8], cas: Option<u32>) -> bool {
+        hostcalls::set_shared_data(key, Some(value), cas).is_ok()
+    }
+}
+
+impl Host for Envoy {
+    fn now(&self) -> Millis {
+        let now = hostcalls::get_current_time().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        now.and_then(|since| u64::try_from(since.as_millis()).ok()).unwrap_or(0)
+    }
+}
+
+/// Names of metrics that one VM defines at most. They come from the configuration, so only its size leads here.
+const MAX_METRICS: usize = 20_000;
+
+thread_local! {
+    static METRICS: RefCell<BTreeMap<String, u32>> = const { RefCell::new(BTreeMap::new()) };
+}
+
+pub fn record(samples: Vec<Sample>) {
+    METRICS.with_borrow_mut(|metrics| {
+        for sample in samples {
+            let kind = match sample.instrument {
+                Instrument::Counter => MetricType::Counter,
+                Instrument::Histogram => MetricType::Histogram,
+            };
+            let id = match metrics.get(&sample.name) {
+                Some(id) => *id,
+                None if metrics.len() >= MAX_METRICS => continue,
+                None => {
+                    let Ok(id) = hostcalls::define_metric(kind, &sample.name) else { continue };
+                    metrics.insert(sample.name, id);
+                    id
+                }
+            };
+            let done = match sample.instrument {
+                Instrument::Histogram => hostcalls::record_metric(id, sample.value),
+                Instrument::Counter => match i64::try_from(sample.value) {
+                    Ok(value) if value > 0 => hostcalls::increment_metric(id, value),
+                    _ => Ok(()),
+                },
+            };
+            if done.is_err() {
+                log::warn!("Envoy did not take a sample");
+            }
+        }
+    });
+}

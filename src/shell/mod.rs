@@ -1,0 +1,75 @@
+//! Where the module meets Envoy: the SDK, and nothing decided. Built for wasm32 only.
+//!
+//! Only functions that return a `Result` are called, and only in the phases where the host does not refuse them: the
+//! SDK panics on a refusal, and a panic ends every stream of the worker.
+//!
+//! May use: call, config, host, http, route, telemetry.
+
+mod gateway;
+mod host;
+mod provider;
+mod root;
+
+use crate::call::{Next, Step};
+use crate::http::{Headers, Reply};
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{Action, BufferType, LogLevel, MapType};
+
+proxy_wasm::main! {{
+    proxy_wasm::set_log_level(LogLevel::Info);
+    proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
+}}
+
+/// Any length: the whole buffer.
+const ALL: usize = u32::MAX as usize;
+
+fn read_headers(of: MapType) -> Headers {
+    Headers::new(hostcalls::get_map_bytes(of).unwrap_or_default())
+}
+
+fn write_headers(of: MapType, headers: &Headers) {
+    if hostcalls::set_map_bytes(of, headers.iter().collect()).is_err() {
+        log::error!("Envoy did not take the headers");
+    }
+}
+
+fn read_body(of: BufferType, from: usize, to: usize) -> Vec<u8> {
+    let len = to.saturating_sub(from);
+    if len == 0 {
+        return Vec::new();
+    }
+    hostcalls::get_buffer(of, from, len).ok().flatten().unwrap_or_default()
+}
+
+/// Replaces all that there is of the body.
+fn write_body(of: BufferType, body: &[u8]) {
+    if hostcalls::set_buffer(of, 0, ALL, body).is_err() {
+        log::error!("Envoy did not take the body");
+    }
+}
+
+/// What Envoy is told of a step whose headers and body are written.
+fn action(next: Next) -> Action {
+    match next {
+        Next::Continue => Action::Continue,
+        Next::Wait => Action::Pause,
+        Next::Reply(reply) => {
+            send(&reply);
+            Action::Pause
+        }
+    }
+}
+
+fn send(reply: &Reply) {
+    let headers = reply.headers.iter().filter_map(|(name, value)| Some((name, std::str::from_utf8(value).ok()?)));
+    if hostcalls::send_http_response(u32::from(reply.status), headers.collect(), Some(&reply.body)).is_err() {
+        log::error!("Envoy did not take the reply");
+    }
+}
+
+/// Headers of a step, if it has any.
+fn put_headers(of: MapType, step: &Step) {
+    if let Some(headers) = &step.headers {
+        write_headers(of, headers);
+    }
+}

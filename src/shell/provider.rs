@@ -1,0 +1,107 @@
+use super::host::Envoy;
+use super::{action, put_headers, read_body, read_headers, write_body};
+use crate::call::attempt::{Attempt, Place};
+use crate::call::{Next, Step};
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::{Action, BufferType, MapType};
+use std::rc::Rc;
+
+pub struct ProviderContext {
+    /// What every attempt in this cluster reaches, by the role's own configuration.
+    provider: Option<Rc<str>>,
+    attempt: Option<Attempt>,
+    /// The request's body in place of the client's.
+    request: Body,
+    /// Bytes of the answer's body that are held and were read.
+    held: usize,
+    /// Envoy holds body bytes that a step may replace.
+    buffered: bool,
+}
+
+enum Body {
+    AsItCame,
+    Due(Vec<u8>),
+    Written,
+}
+
+impl ProviderContext {
+    pub fn new(provider: Option<Rc<str>>) -> Self {
+        Self { provider, attempt: None, request: Body::AsItCame, held: 0, buffered: false }
+    }
+
+    fn place(&self) -> Place {
+        let provider = text(&["xds", "upstream_host_metadata", "filter_metadata", "sluice", "provider"]);
+        let provider = provider.or_else(|| self.provider.as_deref().map(str::to_owned));
+        let cluster =
+            if provider.is_none() { text(&["xds", "cluster_name"]).unwrap_or_default() } else { String::new() };
+        Place { provider, cluster }
+    }
+
+    fn answer(&mut self, step: Step, size: usize) -> Action {
+        put_headers(MapType::HttpResponseHeaders, &step);
+        if let Some(body) = step.body.filter(|_| self.buffered) {
+            write_body(BufferType::HttpResponseBody, &body);
+        }
+        self.held = if matches!(step.next, Next::Wait) { size } else { 0 };
+        action(step.next)
+    }
+}
+
+fn text(path: &[&str]) -> Option<String> {
+    let value = hostcalls::get_property(path.to_vec()).ok().flatten()?;
+    String::from_utf8(value).ok().filter(|text| !text.is_empty())
+}
+
+impl Context for ProviderContext {}
+
+impl HttpContext for ProviderContext {
+    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
+        let id = hostcalls::get_property(vec![super::gateway::CALL]).ok().flatten();
+        let id = id.and_then(|id| id.try_into().ok()).map(u64::from_le_bytes);
+        // A request that did not come through a gateway is none of ours.
+        let Some(call) = id.and_then(super::gateway::find) else { return Action::Continue };
+        let (attempt, step) = Attempt::start(&call, &self.place(), &Envoy);
+        self.attempt = attempt;
+        put_headers(MapType::HttpRequestHeaders, &step);
+        if let Some(body) = step.body {
+            self.request = Body::Due(body);
+        }
+        action(step.next)
+    }
+
+    fn on_http_request_body(&mut self, _: usize, _: bool) -> Action {
+        // The new body goes out with the first bytes of the old one, the rest of which is dropped.
+        match std::mem::replace(&mut self.request, Body::Written) {
+            Body::AsItCame => self.request = Body::AsItCame,
+            Body::Due(body) => write_body(BufferType::HttpRequestBody, &body),
+            Body::Written => write_body(BufferType::HttpRequestBody, &[]),
+        }
+        Action::Continue
+    }
+
+    fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
+        let Some(attempt) = &mut self.attempt else { return Action::Continue };
+        let step = attempt.response_headers(read_headers(MapType::HttpResponseHeaders), end, &Envoy);
+        self.answer(step, 0)
+    }
+
+    fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
+        let Some(attempt) = &mut self.attempt else { return Action::Continue };
+        let bytes = match attempt.reads_body() {
+            true => read_body(BufferType::HttpResponseBody, self.held, size),
+            false => Vec::new(),
+        };
+        let step = attempt.response_body(&bytes, end, &Envoy);
+        self.buffered = true;
+        self.answer(step, size)
+    }
+
+    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+        let Some(attempt) = &mut self.attempt else { return Action::Continue };
+        // Only bytes that Envoy still holds can be replaced now.
+        self.buffered = self.held > 0;
+        let step = attempt.response_end(&Envoy);
+        self.answer(step, 0)
+    }
+}
