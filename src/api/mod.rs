@@ -5,12 +5,14 @@
 //! To add one: a file (a folder when it outgrows one) that implements [`Api`], its line in [`APIS`], its cases in
 //! `tests/golden/`. The tests here then hold it against every other.
 
+mod anthropic;
+
 use crate::chat::{Answer, Event, Losses, Request, Usage};
 use crate::error::Error;
 use crate::json::{Edit, Object};
 
-/// Every wire format, by name.
-pub static APIS: &[&dyn Api] = &[];
+/// Every wire format. Where two have a path in common, the one that asks for more of a request comes first.
+pub static APIS: &[&dyn Api] = &[&anthropic::Anthropic];
 
 /// The API of that name.
 pub fn by_name(name: &str) -> Option<&'static dyn Api> {

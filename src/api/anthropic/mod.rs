@@ -1,0 +1,140 @@
+//! Anthropic Messages: both sides of the wire format.
+//!
+//! What a request of another API loses on the way here is decided in `write.rs` (members), `conversation.rs` and
+//! `parts.rs` (turns), `tools.rs` and `thinking.rs`, and listed in `docs/translation.md`.
+
+mod answer;
+mod block;
+mod conversation;
+mod errors;
+mod json;
+mod model;
+mod parts;
+mod read;
+mod reader;
+mod reply;
+mod schema;
+mod shape;
+mod thinking;
+mod tools;
+mod usage;
+mod watch;
+mod write;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use super::{Api, Asked, Operation, Seen, Spliced, Target, Verdict, Written};
+use crate::chat::{Answer, Request};
+use crate::error::Error;
+use crate::http::Headers;
+use crate::json::Object;
+
+pub struct Anthropic;
+
+impl Api for Anthropic {
+    fn name(&self) -> &'static str {
+        "anthropic"
+    }
+
+    fn operation(&self, method: &str, path: &str, headers: &Headers) -> Option<Operation> {
+        match (method, path) {
+            ("POST", "/v1/messages") => Some(Operation::Chat),
+            // Another API has the same paths: only this one's clients state a version.
+            ("GET" | "HEAD", _) if headers.bytes("anthropic-version").is_some() => {
+                let rest = path.strip_prefix("/v1/models")?;
+                match rest.strip_prefix('/') {
+                    None if rest.is_empty() => Some(Operation::ListModels),
+                    Some(id) if !id.is_empty() => Some(Operation::Model(decoded(id))),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    fn read_request(&self, body: &Object<'_>) -> Result<Request, Error> {
+        read::request(body)
+    }
+
+    fn write_answer(&self, answer: &Answer, asked: &Asked) -> Vec<u8> {
+        reply::answer(answer, asked)
+    }
+
+    fn writer(&self, asked: Asked) -> Box<dyn super::Writer> {
+        Box::new(writer::Writer::new(asked))
+    }
+
+    fn write_error(&self, error: &Error) -> (u16, Vec<u8>) {
+        errors::write(error)
+    }
+
+    fn write_models(&self, names: &[&str], created: u64) -> Vec<u8> {
+        reply::models(names, created)
+    }
+
+    fn write_model(&self, name: &str, created: u64) -> Vec<u8> {
+        reply::model(name, created)
+    }
+
+    fn chat_path(&self) -> &'static str {
+        "/messages"
+    }
+
+    fn write_request(&self, request: &Request, target: &Target<'_>) -> Written {
+        write::request(request, target)
+    }
+
+    fn read_answer(&self, body: &[u8]) -> Result<Answer, Error> {
+        answer::answer(body)
+    }
+
+    fn reader(&self) -> Box<dyn super::Reader> {
+        Box::new(reader::Reader::default())
+    }
+
+    fn read_error(&self, status: u16, body: &[u8]) -> Error {
+        errors::read(status, body)
+    }
+
+    fn splice(&self, body: &Object<'_>, target: &Target<'_>) -> Spliced {
+        let same = matches!(body.string("model"), Ok(Some(model)) if model == target.model);
+        let mut edits = Vec::new();
+        if !same {
+            let mut name = Vec::with_capacity(target.model.len().saturating_add(2));
+            crate::json::quote(&mut name, target.model);
+            edits.push(body.set("model", name));
+        }
+        // Every stream of this API states its usage.
+        Spliced { edits, hide_usage: false }
+    }
+
+    fn watch_answer(&self, body: &[u8], seen: &mut Seen) {
+        watch::answer(body, seen);
+    }
+
+    fn watch_event(&self, name: &[u8], data: &[u8], _hide_usage: bool, seen: &mut Seen) -> Verdict {
+        watch::event(name, data, seen);
+        Verdict::Pass
+    }
+}
+
+/// A segment of a path with its `%2F` and the like as what they stand for.
+fn decoded(segment: &str) -> String {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        let code = after.get(..2).filter(|_| *first == b'%').and_then(|two| std::str::from_utf8(two).ok());
+        // `from_str_radix` takes a sign, a path does not.
+        match code.filter(|two| !two.starts_with('+')).and_then(|two| u8::from_str_radix(two, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => bytes.push(*first),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

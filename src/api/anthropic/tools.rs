@@ -1,0 +1,251 @@
+//! Tools and the choice among them.
+
+use super::json::{comma, field, flag, raw as raw_field, text};
+use super::model::Abilities;
+use super::read::members;
+use super::schema;
+use super::shape::{At, Is, Map, keep, read as read_as};
+use crate::chat::{Losses, Part, Request, Tool, ToolChoice};
+use crate::error::Error;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+#[derive(Deserialize)]
+struct Given<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Is<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    name: Is<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    description: Is<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    input_schema: Option<&'a RawValue>,
+    #[serde(default)]
+    strict: Is<bool>,
+    #[serde(borrow, default)]
+    cache_control: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Choice<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Is<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    name: Is<Cow<'a, str>>,
+    #[serde(default)]
+    disable_parallel_tool_use: Is<bool>,
+}
+
+pub(super) fn read(tools: Option<&str>) -> Result<Vec<Tool>, Error> {
+    let at = At::top("tools");
+    let Some(raw) = tools else { return Ok(Vec::new()) };
+    let all = read_as::<Vec<&RawValue>>(raw, at)?.unwrap_or_default();
+    all.iter().enumerate().map(|(i, raw)| tool(raw, at.index(i))).collect()
+}
+
+fn tool(raw: &RawValue, at: At<'_>) -> Result<Tool, Error> {
+    let Some(Map(tool)) = read_as::<Map<Given<'_>>>(raw.get(), at)? else {
+        return Err(at.error("must be an object, not null"));
+    };
+    let kind = tool.kind.get(at, "type")?.filter(|kind| kind != "custom").map(Cow::into_owned);
+    let cache = keep(tool.cache_control);
+    let name = tool.name.get(at, "name")?.map(Cow::into_owned);
+    if kind.is_some() {
+        let name = name.unwrap_or_default();
+        return Ok(Tool { name, description: None, schema: Some(raw.to_owned()), strict: None, cache, vendor: kind });
+    }
+    let schema = tool.input_schema.ok_or_else(|| at.key("input_schema").error("is required"))?;
+    if !schema.get().starts_with('{') {
+        let kind = crate::json::kind(schema.get());
+        return Err(at.key("input_schema").error(format!("must be an object, not {kind}")));
+    }
+    Ok(Tool {
+        name: name.ok_or_else(|| at.key("name").error("is required"))?,
+        description: tool.description.get(at, "description")?.map(Cow::into_owned),
+        schema: Some(schema.to_owned()),
+        strict: tool.strict.get(at, "strict")?,
+        cache,
+        vendor: None,
+    })
+}
+
+pub(super) fn read_choice(choice: Option<&str>, request: &mut Request) -> Result<(), Error> {
+    let at = At::top("tool_choice");
+    let Some(raw) = choice else { return Ok(()) };
+    let Some(Map(choice)) = read_as::<Map<Choice<'_>>>(raw, at)? else { return Ok(()) };
+    request.tool_choice = Some(match &*choice.kind.need(at, "type")? {
+        "auto" => ToolChoice::Auto,
+        "any" => ToolChoice::Required,
+        "none" => ToolChoice::None,
+        "tool" => ToolChoice::Named(choice.name.need(at, "name")?.into_owned()),
+        _ => return Err(at.key("type").error("must be auto, any, tool or none")),
+    });
+    request.parallel_tools = choice.disable_parallel_tool_use.get(at, "disable_parallel_tool_use")?.map(|no| !no);
+    Ok(())
+}
+
+/// The name of the tool that stands in for a JSON schema.
+const SCHEMA_TOOL: &str = "answer";
+
+/// Writes `tools` and `tool_choice`. `stand_in`: the schema that a forced tool stands in for.
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    request: &Request,
+    stand_in: Option<(&str, Option<&str>)>,
+    can: &Abilities,
+    losses: &mut Losses,
+) {
+    if let Some((schema, description)) = stand_in {
+        field(out, "tools");
+        out.push(b'[');
+        declare(out, SCHEMA_TOOL, Some(description.unwrap_or("Gives the answer, in the form that is asked for.")));
+        field(out, "input_schema");
+        input_schema(out, Some(schema));
+        out.extend_from_slice(
+            b"}],\"tool_choice\":{\"type\":\"tool\",\"name\":\"answer\",\"disable_parallel_tool_use\":true}",
+        );
+        return;
+    }
+    let allowed = match &request.tool_choice {
+        Some(ToolChoice::Allowed { names, .. }) => Some(names),
+        _ => None,
+    };
+    let mut list = vec![b'['];
+    for tool in &request.tools {
+        if allowed.is_none_or(|names| names.contains(&tool.name)) {
+            one(&mut list, tool, can, losses);
+        }
+    }
+    let offered = list.len() > 1;
+    if !offered {
+        // Calls in the history are refused unless some tool is declared.
+        for name in called(request) {
+            declare(&mut list, name, None);
+            field(&mut list, "input_schema");
+            input_schema(&mut list, None);
+            list.push(b'}');
+        }
+    }
+    if list.len() > 1 {
+        list.push(b']');
+        field(out, "tools");
+        out.extend_from_slice(&list);
+        choose(out, request, offered);
+    }
+}
+
+/// Names of the tools that the history calls.
+fn called(request: &Request) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for part in request.turns.iter().flat_map(|turn| &turn.parts) {
+        match part {
+            Part::ToolCall { name, .. } if !names.contains(&name.as_str()) => names.push(name),
+            _ => {}
+        }
+    }
+    names
+}
+
+/// Opens a tool's object.
+fn declare(out: &mut Vec<u8>, name: &str, description: Option<&str>) {
+    comma(out);
+    out.push(b'{');
+    text(out, "name", name);
+    if let Some(description) = description.filter(|text| !text.is_empty()) {
+        text(out, "description", description);
+    }
+}
+
+fn one(out: &mut Vec<u8>, tool: &Tool, can: &Abilities, losses: &mut Losses) {
+    if let Some(kind) = &tool.vendor {
+        match &tool.schema {
+            Some(whole) if dated(kind) => {
+                comma(out);
+                out.extend_from_slice(whole.get().as_bytes());
+            }
+            _ => losses.meaning("tools", "the model's API has no tool of this type"),
+        }
+        return;
+    }
+    declare(out, &tool.name, tool.description.as_deref());
+    field(out, "input_schema");
+    let schema = tool.schema.as_deref().map(RawValue::get);
+    let strict = tool.strict == Some(true);
+    match schema.filter(|_| strict && can.schemas).and_then(schema::tighten) {
+        Some(tight) => {
+            out.extend_from_slice(&tight.json);
+            flag(out, "strict", true);
+            if tight.loosened {
+                losses.hint("schema_constraints", "constraints that the model is not held to are described to it");
+            }
+        }
+        None => {
+            input_schema(out, schema);
+            if strict {
+                losses.hint("strict", "the model cannot be held to this tool's schema");
+            }
+        }
+    }
+    if let Some(cache) = &tool.cache {
+        raw_field(out, "cache_control", cache.get());
+    }
+    out.push(b'}');
+}
+
+/// This API's own tools carry a date: `web_search_20250305`.
+fn dated(kind: &str) -> bool {
+    kind == "mcp_toolset"
+        || kind.rsplit_once('_').is_some_and(|(_, date)| date.len() == 8 && date.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// The schema of a tool's input must be an object's; other APIs let the type be left out.
+fn input_schema(out: &mut Vec<u8>, schema: Option<&str>) {
+    let Some(members) = schema.and_then(|schema| members(schema, At::top("input_schema")).ok()) else {
+        out.extend_from_slice(b"{\"type\":\"object\",\"properties\":{}}");
+        return;
+    };
+    let raw = schema.unwrap_or_default();
+    if members.iter().any(|(name, value)| name == "type" && value.get() == "\"object\"") {
+        out.extend_from_slice(raw.as_bytes());
+        return;
+    }
+    out.extend_from_slice(b"{\"type\":\"object\"");
+    for (name, value) in members.iter().filter(|(name, _)| name != "type") {
+        out.push(b',');
+        crate::json::quote(out, name);
+        out.push(b':');
+        out.extend_from_slice(value.get().as_bytes());
+    }
+    out.push(b'}');
+}
+
+fn choose(out: &mut Vec<u8>, request: &Request, offered: bool) {
+    let choice = if offered { request.tool_choice.as_ref() } else { Some(&ToolChoice::None) };
+    let single = request.parallel_tools == Some(false);
+    let kind = match choice {
+        None if !single => return,
+        None | Some(ToolChoice::Auto | ToolChoice::Allowed { required: false, .. }) => "auto",
+        Some(ToolChoice::Required | ToolChoice::Allowed { required: true, .. }) => "any",
+        Some(ToolChoice::Named(_)) => "tool",
+        Some(ToolChoice::None) => "none",
+    };
+    field(out, "tool_choice");
+    out.push(b'{');
+    text(out, "type", kind);
+    if let Some(ToolChoice::Named(name)) = choice {
+        text(out, "name", name);
+    }
+    if single && kind != "none" {
+        flag(out, "disable_parallel_tool_use", true);
+    }
+    out.push(b'}');
+}
+
+/// A tool must be called: not possible while thinking.
+pub(super) fn forced(request: &Request) -> bool {
+    matches!(
+        request.tool_choice,
+        Some(ToolChoice::Required | ToolChoice::Named(_) | ToolChoice::Allowed { required: true, .. })
+    ) && !request.tools.is_empty()
+}
