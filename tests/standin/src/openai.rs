@@ -1,0 +1,388 @@
+//! OpenAI Chat Completions.
+
+mod check;
+
+use hyper::HeaderMap;
+use serde_json::{Map, Value, json};
+
+use crate::answer::{Answer, Choice, Finish, Format, Prompt, Tool, Weight, answer};
+use crate::api::{Api, Ask, CREATED, Content, Failure, Reply, models};
+use crate::check::{Bad, Mode, Problem, Step};
+use crate::events::{Events, quoted};
+
+pub const API: Api = Api {
+    name: "openai",
+    serves: |path| path.ends_with("/chat/completions"),
+    speaks: |headers| !headers.contains_key("anthropic-version") && !headers.contains_key("x-api-key"),
+    key: |headers| bearer(headers),
+    answer: respond,
+    error,
+    error_event: |failure| format!("data: {}\n\n", error(failure)),
+    failure,
+    headers: &[
+        ("openai-organization", "standin"),
+        ("openai-processing-ms", "1"),
+        ("openai-version", "2020-10-01"),
+        ("x-ratelimit-limit-requests", "10000"),
+        ("x-ratelimit-limit-tokens", "2000000"),
+        ("x-ratelimit-remaining-requests", "9999"),
+        ("x-ratelimit-remaining-tokens", "1999900"),
+        ("x-ratelimit-reset-requests", "6ms"),
+        ("x-ratelimit-reset-tokens", "3ms"),
+    ],
+    request_id: "x-request-id",
+    models: list,
+};
+
+/// Prompts this long are read from the cache in part.
+const CACHED_FROM: u64 = 1024;
+
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get("authorization")?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+fn list(id: Option<&str>) -> Value {
+    let entry = |id: &str| json!({"id": id, "object": "model", "created": CREATED, "owned_by": "standin"});
+    match models(id, &["gpt-4o", "gpt-4o-mini", "o4-mini"], entry) {
+        Value::Array(data) => json!({"object": "list", "data": data}),
+        one => one,
+    }
+}
+
+fn error(failure: &Failure) -> Value {
+    let (kind, code, message) = match failure.status {
+        401 => (
+            "invalid_request_error",
+            Some("invalid_api_key"),
+            "Incorrect API key provided. You can find your API key at https://platform.openai.com/account/api-keys.",
+        ),
+        403 => ("invalid_request_error", Some("forbidden"), "You are not allowed to use this model."),
+        404 => (
+            "invalid_request_error",
+            Some("model_not_found"),
+            "The model does not exist or you do not have access to it.",
+        ),
+        408 => ("server_error", Some("timeout"), "The request timed out."),
+        429 => ("requests", Some("rate_limit_exceeded"), "Rate limit reached for requests. Please try again in 1s."),
+        status if status >= 500 => match status {
+            503 => ("server_error", None, "The server is overloaded or not ready yet."),
+            _ => ("server_error", None, "The server had an error while processing your request."),
+        },
+        _ => ("invalid_request_error", None, "The request is invalid."),
+    };
+    // A message of its own says what its code says, if it has one.
+    let code = if failure.message.is_some() && failure.status != 401 { None } else { code };
+    json!({"error": {
+        "message": failure.message.as_deref().unwrap_or(message),
+        "type": failure.kind.as_deref().unwrap_or(kind),
+        "param": failure.param,
+        "code": failure.code.as_deref().or(code),
+    }})
+}
+
+fn failure(code: &str) -> Option<Failure> {
+    let (status, kind, message, param) = match code {
+        "context_length_exceeded" => (
+            400,
+            "invalid_request_error",
+            "This model's maximum context length is 128000 tokens. However, your messages resulted in 130001 tokens. Please reduce the length of the messages.",
+            Some("messages"),
+        ),
+        "insufficient_quota" => (
+            429,
+            "insufficient_quota",
+            "You exceeded your current quota, please check your plan and billing details.",
+            None,
+        ),
+        "rate_limit_exceeded" => {
+            (429, "tokens", "Rate limit reached for tokens per min. Please try again in 1s.", None)
+        }
+        "content_filter" | "content_policy_violation" => (
+            400,
+            "invalid_request_error",
+            "The response was filtered because the prompt triggered the content policy.",
+            Some("prompt"),
+        ),
+        "model_not_found" => {
+            (404, "invalid_request_error", "The model does not exist or you do not have access to it.", None)
+        }
+        "invalid_api_key" => (401, "invalid_request_error", "Incorrect API key provided.", None),
+        _ => return None,
+    };
+    Some(Failure {
+        status,
+        kind: Some(kind.to_owned()),
+        message: Some(message.to_owned()),
+        code: Some(code.to_owned()),
+        param: param.map(str::to_owned),
+    })
+}
+
+/// In the vendor's words.
+fn refused(bad: &Bad) -> Failure {
+    let mut path = String::new();
+    for step in &bad.at {
+        match step {
+            Step::Index(at) => path.push_str(&format!("[{at}]")),
+            Step::Key(name) if path.is_empty() => path.push_str(name),
+            Step::Key(name) => path.push_str(&format!(".{name}")),
+        }
+    }
+    let failure = |message: String, code: &str| Failure::new(400, message).code(code).param(&path);
+    match &bad.problem {
+        Problem::Unknown if bad.at.len() == 1 => {
+            Failure::new(400, format!("Unrecognized request argument supplied: {path}"))
+        }
+        Problem::Unknown => failure(format!("Unknown parameter: '{path}'."), "unknown_parameter"),
+        Problem::Missing if path == "model" => Failure::new(400, "you must provide a model parameter"),
+        Problem::Missing => failure(format!("Missing required parameter: '{path}'."), "missing_required_parameter"),
+        Problem::Type { wanted, got } => {
+            failure(format!("Invalid type for '{path}': expected {wanted}, but got {got} instead."), "invalid_type")
+        }
+        Problem::Value { got, allowed } => {
+            let allowed: Vec<_> = allowed.iter().map(|one| format!("'{one}'")).collect();
+            failure(format!("Invalid value: '{got}'. Supported values are: {}.", allowed.join(", ")), "invalid_value")
+        }
+        Problem::TooShort { least } => failure(
+            format!("Invalid '{path}': array too short. Expected an array with minimum length {least}."),
+            "array_below_min_length",
+        ),
+        Problem::Range { least, most } => {
+            failure(format!("Invalid '{path}': expected a value from {least} to {most}."), "out_of_range")
+        }
+        Problem::Rule(message) => Failure::new(400, message.clone()).code("invalid_value").param(&path),
+    }
+}
+
+fn respond(ask: &Ask) -> Result<Reply, Failure> {
+    let mode = Mode { lenient: ask.shape.lenient, nulls: true };
+    check::request(ask.body, ask.model, mode).map_err(|bad| refused(&bad))?;
+    let body = ask.body;
+    let prompt = prompt(body);
+    let choices = body.get("n").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok()).unwrap_or(1);
+    let answers: Vec<Answer> = (0..choices).map(|nth| answer(&prompt, ask.shape, nth)).collect();
+    let usage = usage(body, &answers);
+    let text = Writer {
+        id: format!("chatcmpl-standin{:016x}", ask.seed),
+        seed: ask.seed,
+        model: ask.model,
+        logprobs: body.get("logprobs") == Some(&Value::Bool(true)),
+        reasoning: ask.shape.reasoning_content,
+        named: matches!(prompt.choice, Choice::Named(_)),
+    };
+    let content = if body.get("stream") == Some(&Value::Bool(true)) {
+        let counted = body.pointer("/stream_options/include_usage") == Some(&Value::Bool(true));
+        Content::Stream(text.stream(&answers, counted.then_some(&usage)))
+    } else {
+        Content::Whole(text.whole(&answers, &usage))
+    };
+    Ok(Reply { content, usage })
+}
+
+fn prompt(body: &Value) -> Prompt {
+    let empty = Vec::new();
+    let messages = body.get("messages").and_then(Value::as_array).unwrap_or(&empty);
+    let result = messages.last().is_some_and(|last| matches!(role(last), "tool" | "function"));
+    let last = if result { messages.last() } else { messages.iter().rev().find(|message| role(message) == "user") };
+    let tools = body.get("tools").and_then(Value::as_array).unwrap_or(&empty).iter().filter_map(|tool| {
+        let tool = tool.get("function")?;
+        Some(Tool {
+            name: tool.get("name")?.as_str()?.to_owned(),
+            schema: tool.get("parameters").cloned().unwrap_or_else(|| json!({})),
+        })
+    });
+    let choice = match body.get("tool_choice") {
+        Some(Value::String(choice)) if choice == "none" => Choice::None,
+        Some(Value::String(choice)) if choice == "required" => Choice::Any,
+        Some(Value::Object(choice)) => match choice.get("function").and_then(|function| function.get("name")) {
+            Some(Value::String(name)) => Choice::Named(name.clone()),
+            _ => Choice::Auto,
+        },
+        _ => Choice::Auto,
+    };
+    let json = match body.pointer("/response_format/type").and_then(Value::as_str) {
+        Some("json_object") => Some(Format::Object),
+        Some("json_schema") => Some(Format::Schema(
+            body.pointer("/response_format/json_schema/schema").cloned().unwrap_or_else(|| json!({})),
+        )),
+        _ => None,
+    };
+    let reasoning = match body.get("reasoning_effort").and_then(Value::as_str) {
+        None | Some("none") => 0,
+        Some("minimal") => 4,
+        Some("low") => 8,
+        Some("medium") => 16,
+        Some(_) => 32,
+    };
+    Prompt {
+        text: last.and_then(|message| message.get("content")).map(text).unwrap_or_default(),
+        result,
+        tools: tools.collect(),
+        choice,
+        single: body.get("parallel_tool_calls") == Some(&Value::Bool(false)),
+        json,
+        reasoning,
+        max_tokens: ["max_completion_tokens", "max_tokens"].iter().find_map(|name| body.get(*name)?.as_u64()),
+        stop: match body.get("stop") {
+            Some(Value::String(stop)) => vec![stop.clone()],
+            Some(Value::Array(stops)) => stops.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            _ => Vec::new(),
+        },
+    }
+}
+
+fn role(message: &Value) -> &str {
+    message.get("role").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn text(content: &Value) -> String {
+    match content {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts.iter().filter_map(|part| part.get("text")?.as_str()).collect::<Vec<_>>().join(" "),
+        _ => String::new(),
+    }
+}
+
+fn usage(body: &Value, answers: &[Answer]) -> Value {
+    let mut weight = Weight::default();
+    ["messages", "tools", "response_format"]
+        .iter()
+        .filter_map(|name| body.get(*name))
+        .for_each(|part| weight.add(part));
+    let input = weight.tokens();
+    let cached = if input >= CACHED_FROM { (input / 2) & !127 } else { 0 };
+    let reasoning: usize = answers.iter().map(|answer| answer.thinking.len()).sum();
+    let output: usize = answers.iter().map(Answer::tokens).sum();
+    let total = u64::try_from(output).unwrap_or(u64::MAX).saturating_add(input);
+    json!({
+        "prompt_tokens": input,
+        "completion_tokens": output,
+        "total_tokens": total,
+        "prompt_tokens_details": {"cached_tokens": cached, "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": reasoning, "audio_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0,
+        },
+    })
+}
+
+struct Writer<'a> {
+    id: String,
+    seed: u64,
+    model: &'a str,
+    logprobs: bool,
+    /// Thinking is shown.
+    reasoning: bool,
+    /// `tool_choice` names a function.
+    named: bool,
+}
+
+impl Writer<'_> {
+    fn whole(&self, answers: &[Answer], usage: &Value) -> String {
+        let choices: Vec<Value> =
+            answers.iter().enumerate().map(|(index, answer)| self.choice(index, answer)).collect();
+        json!({
+            "id": self.id, "object": "chat.completion", "created": CREATED, "model": self.model, "choices": choices,
+            "usage": usage, "service_tier": "default", "system_fingerprint": "fp_standin",
+        })
+        .to_string()
+    }
+
+    fn choice(&self, index: usize, answer: &Answer) -> Value {
+        let refused = answer.finish == Finish::Refusal;
+        let said = || Value::String(answer.text.concat());
+        let content = if refused || !answer.calls.is_empty() { Value::Null } else { said() };
+        let mut message = Map::new();
+        message.insert("role".to_owned(), json!("assistant"));
+        message.insert("content".to_owned(), content);
+        message.insert("refusal".to_owned(), if refused { said() } else { Value::Null });
+        message.insert("annotations".to_owned(), json!([]));
+        if self.reasoning && !answer.thinking.is_empty() {
+            message.insert("reasoning_content".to_owned(), answer.thinking.concat().into());
+        }
+        if !answer.calls.is_empty() {
+            let calls = answer.calls.iter().enumerate().map(|(at, call)| {
+                let function = json!({"name": call.name, "arguments": call.arguments.concat()});
+                json!({"id": self.call(index, at), "type": "function", "function": function})
+            });
+            message.insert("tool_calls".to_owned(), calls.collect());
+        }
+        let logprobs = match self.logprobs {
+            true => {
+                json!({"content": answer.text.iter().map(|token| logprob(token)).collect::<Vec<_>>(), "refusal": null})
+            }
+            false => Value::Null,
+        };
+        json!({"index": index, "message": message, "logprobs": logprobs, "finish_reason": self.finish(answer)})
+    }
+
+    fn call(&self, choice: usize, at: usize) -> String {
+        format!("call_standin{:012x}{choice}{at}", self.seed & 0xffff_ffff_ffff)
+    }
+
+    fn finish(&self, answer: &Answer) -> &'static str {
+        match answer.finish {
+            // The vendor says `stop` when the function to call was named.
+            Finish::Calls if self.named => "stop",
+            Finish::Calls => "tool_calls",
+            Finish::Length => "length",
+            Finish::Stop | Finish::Sequence(_) | Finish::Refusal => "stop",
+        }
+    }
+
+    /// `usage` only when the client asked for it.
+    fn stream(&self, answers: &[Answer], usage: Option<&Value>) -> Events {
+        let mut events = Events::default();
+        let head = format!(
+            r#"{{"id":{},"object":"chat.completion.chunk","created":{CREATED},"model":{},"service_tier":"default","system_fingerprint":"fp_standin","choices":["#,
+            quoted(&self.id),
+            quoted(self.model),
+        );
+        let tail = if usage.is_some() { r#"],"usage":null}"# } else { "]}" };
+        for (index, answer) in answers.iter().enumerate() {
+            let start = format!(r#"{{"index":{index},"delta":"#);
+            let mut chunk = |delta: &[&str], end: &str| {
+                let mut parts = vec![head.as_str(), &start];
+                parts.extend(delta);
+                parts.extend([end, tail]);
+                events.data(&parts);
+            };
+            let open = r#","logprobs":null,"finish_reason":null}"#;
+            let first = if answer.calls.is_empty() { r#""""# } else { "null" };
+            chunk(&[r#"{"role":"assistant","content":"#, first, r#","refusal":null}"#], open);
+            for thought in answer.thinking.iter().filter(|_| self.reasoning) {
+                chunk(&[r#"{"reasoning_content":"#, &quoted(thought), "}"], open);
+            }
+            let field = if answer.finish == Finish::Refusal { r#"{"refusal":"# } else { r#"{"content":"# };
+            for piece in &answer.text {
+                let delta = [field, &quoted(piece), "}"];
+                if self.logprobs {
+                    let logprobs = json!({"content": [logprob(piece)], "refusal": null});
+                    chunk(&delta, &format!(r#","logprobs":{logprobs},"finish_reason":null}}"#));
+                } else {
+                    chunk(&delta, open);
+                }
+            }
+            for (at, call) in answer.calls.iter().enumerate() {
+                let (id, name) = (quoted(&self.call(index, at)), quoted(&call.name));
+                let begun = format!(
+                    r#"{{"index":{at},"id":{id},"type":"function","function":{{"name":{name},"arguments":""}}}}"#
+                );
+                chunk(&[r#"{"tool_calls":["#, &begun, "]}"], open);
+                let piece_of = format!(r#"{{"tool_calls":[{{"index":{at},"function":{{"arguments":"#);
+                for piece in &call.arguments {
+                    chunk(&[&piece_of, &quoted(piece), "}}]}"], open);
+                }
+            }
+            chunk(&["{}"], &format!(r#","logprobs":null,"finish_reason":"{}"}}"#, self.finish(answer)));
+        }
+        if let Some(usage) = usage {
+            events.data(&[&head, r#"],"usage":"#, &usage.to_string(), "}"]);
+        }
+        events.data(&["[DONE]"]);
+        events
+    }
+}
+
+fn logprob(token: &str) -> Value {
+    json!({"token": token, "logprob": -0.25, "bytes": token.as_bytes(), "top_logprobs": []})
+}
