@@ -6,13 +6,14 @@
 //! `tests/golden/`. The tests here then hold it against every other.
 
 mod anthropic;
+mod openai;
 
 use crate::chat::{Answer, Event, Losses, Request, Usage};
 use crate::error::Error;
 use crate::json::{Edit, Object};
 
 /// Every wire format. Where two have a path in common, the one that asks for more of a request comes first.
-pub static APIS: &[&dyn Api] = &[&anthropic::Anthropic];
+pub static APIS: &[&dyn Api] = &[&anthropic::Anthropic, &openai::OpenAi];
 
 /// The API of that name.
 pub fn by_name(name: &str) -> Option<&'static dyn Api> {

@@ -1,0 +1,131 @@
+//! OpenAI Chat Completions, as its clients write it and as the many providers that speak it really answer.
+
+mod answer;
+mod error;
+mod messages;
+mod reader;
+mod request;
+mod watch;
+mod wire;
+mod write;
+mod write_answer;
+mod write_messages;
+mod writer;
+
+use super::{Api, Asked, Operation, Reader, Seen, Spliced, Target, Verdict, Writer, Written};
+use crate::chat::{Answer, Request};
+use crate::error::Error;
+use crate::http::Headers;
+use crate::json::Object;
+
+pub struct OpenAi;
+
+impl Api for OpenAi {
+    fn name(&self) -> &'static str {
+        "openai"
+    }
+
+    fn operation(&self, method: &str, path: &str, _: &Headers) -> Option<Operation> {
+        match (method, path.strip_prefix("/v1/")?) {
+            ("POST", "chat/completions") => Some(Operation::Chat),
+            ("GET", "models") => Some(Operation::ListModels),
+            ("GET", path) => {
+                let model = path.strip_prefix("models/").filter(|m| !m.is_empty())?;
+                Some(Operation::Model(unescape(model)))
+            }
+            _ => None,
+        }
+    }
+
+    fn read_request(&self, body: &Object<'_>) -> Result<Request, Error> {
+        request::request(body)
+    }
+
+    fn write_answer(&self, answer: &Answer, asked: &Asked) -> Vec<u8> {
+        write_answer::answer(answer, asked)
+    }
+
+    fn writer(&self, asked: Asked) -> Box<dyn Writer> {
+        Box::new(writer::Writer::new(asked))
+    }
+
+    fn write_error(&self, error: &Error) -> (u16, Vec<u8>) {
+        error::write(error)
+    }
+
+    fn write_models(&self, names: &[&str], created: u64) -> Vec<u8> {
+        let mut out = br#"{"object":"list","data":["#.to_vec();
+        for name in names {
+            wire::comma(&mut out);
+            model(&mut out, name, created);
+        }
+        out.extend_from_slice(b"]}");
+        out
+    }
+
+    fn write_model(&self, name: &str, created: u64) -> Vec<u8> {
+        let mut out = Vec::new();
+        model(&mut out, name, created);
+        out
+    }
+
+    fn chat_path(&self) -> &'static str {
+        "/chat/completions"
+    }
+
+    fn write_request(&self, request: &Request, target: &Target<'_>) -> Written {
+        write::request(request, target)
+    }
+
+    fn read_answer(&self, body: &[u8]) -> Result<Answer, Error> {
+        answer::answer(body)
+    }
+
+    fn reader(&self) -> Box<dyn Reader> {
+        Box::new(reader::Reader::default())
+    }
+
+    fn read_error(&self, status: u16, body: &[u8]) -> Error {
+        error::read(status, body)
+    }
+
+    fn splice(&self, body: &Object<'_>, target: &Target<'_>) -> Spliced {
+        watch::splice(body, target)
+    }
+
+    fn watch_answer(&self, body: &[u8], seen: &mut Seen) {
+        watch::answer(body, seen);
+    }
+
+    fn watch_event(&self, name: &[u8], data: &[u8], hide_usage: bool, seen: &mut Seen) -> Verdict {
+        watch::event(name, data, hide_usage, seen)
+    }
+}
+
+fn model(out: &mut Vec<u8>, name: &str, created: u64) {
+    out.push(b'{');
+    wire::member(out, "id", name);
+    wire::member(out, "object", "model");
+    wire::number(out, "created", created);
+    wire::member(out, "owned_by", "sluice");
+    out.push(b'}');
+}
+
+/// The path's `%2F` and the like, read.
+fn unescape(path: &str) -> String {
+    let mut out = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        let escaped = (*byte == b'%').then(|| after.split_at_checked(2)).flatten();
+        let code = escaped.and_then(|(hex, _)| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        match (code, escaped) {
+            (Some(code), Some((_, after))) => {
+                out.push(code);
+                rest = after;
+            }
+            _ => out.push(*byte),
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}

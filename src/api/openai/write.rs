@@ -1,0 +1,300 @@
+//! A request, written for a provider.
+
+use super::wire::{comma, digits, hash, member, name, number, raw_member};
+use super::write_messages;
+use crate::api::{Target, Written};
+use crate::chat::{Effort, Format, Losses, Request, Tool, ToolChoice, Verbosity};
+use crate::json::quote;
+
+/// Stop sequences that the API takes.
+const MAX_STOPS: usize = 4;
+
+/// Characters of `user` that the API takes.
+const MAX_USER: usize = 64;
+
+/// Members of this API's own that no other has a notion of. `extra` holds them when the client spoke it too.
+const OWN: [&str; 12] = [
+    "audio",
+    "function_call",
+    "functions",
+    "modalities",
+    "moderation",
+    "prediction",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "store",
+    "web_search_options",
+];
+
+pub(super) fn request(request: &Request, target: &Target<'_>) -> Written {
+    let mut losses = Losses::default();
+    let mut out = Vec::with_capacity(4096);
+    out.push(b'{');
+    member(&mut out, "model", target.model);
+    name(&mut out, "messages");
+    write_messages::messages(&mut out, request, target, &mut losses);
+    tools(&mut out, request, &mut losses);
+    limits(&mut out, request, target, &mut losses);
+    format(&mut out, request);
+    reasoning(&mut out, request, target, &mut losses);
+    who(&mut out, request, &mut losses);
+    if request.cache.is_some() {
+        losses.hint("cache_control", "this API caches prompts by itself");
+    }
+    for (key, raw) in &request.extra {
+        if OWN.contains(&key.as_str()) {
+            name(&mut out, key);
+            out.extend_from_slice(raw.get().as_bytes());
+        } else {
+            losses.hint("extra", "this API has no such member");
+        }
+    }
+    if request.stream {
+        raw_member(&mut out, "stream", "true");
+        if request.stream_usage || target.stream_usage {
+            raw_member(&mut out, "stream_options", r#"{"include_usage":true}"#);
+        }
+    }
+    out.push(b'}');
+    Written { body: out, losses, schema_tool: false, headers: Vec::new() }
+}
+
+/// The model's own name, where an aggregator puts its maker's before it.
+fn bare(model: &str) -> &str {
+    model.rsplit_once('/').map_or(model, |(_, bare)| bare)
+}
+
+/// The models that refuse `max_tokens`: those that reason. Compatible servers know only the old name.
+fn reasons(model: &str) -> bool {
+    ["o1", "o3", "o4", "gpt-5"].iter().any(|start| bare(model).starts_with(start))
+}
+
+/// The models that refuse `reasoning_effort`. Of others it is not known.
+fn never_reasons(model: &str) -> bool {
+    ["gpt-3.5", "gpt-4", "chatgpt-"].iter().any(|start| bare(model).starts_with(start))
+}
+
+fn tools(out: &mut Vec<u8>, request: &Request, losses: &mut Losses) {
+    if request.tools.is_empty() {
+        if matches!(request.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_))) {
+            losses.meaning("tool_choice", "it names a tool, and there are no tools");
+        }
+        return;
+    }
+    let mut written = false;
+    for tool in &request.tools {
+        if tool.cache.is_some() {
+            losses.hint("cache_control", "this API caches prompts by itself");
+        }
+        if tool.vendor.as_deref().is_some_and(|kind| kind != "custom") {
+            losses.meaning("tools", "a tool that only another provider runs");
+            continue;
+        }
+        if !written {
+            name(out, "tools");
+            out.push(b'[');
+            written = true;
+        }
+        comma(out);
+        write_tool(out, tool);
+    }
+    if !written {
+        return;
+    }
+    out.push(b']');
+    match &request.tool_choice {
+        None => {}
+        Some(ToolChoice::Auto) => member(out, "tool_choice", "auto"),
+        Some(ToolChoice::None) => member(out, "tool_choice", "none"),
+        Some(ToolChoice::Required) => member(out, "tool_choice", "required"),
+        Some(ToolChoice::Named(tool)) => {
+            name(out, "tool_choice");
+            chosen(out, tool, request);
+        }
+        Some(ToolChoice::Allowed { names, required }) => {
+            name(out, "tool_choice");
+            out.extend_from_slice(br#"{"type":"allowed_tools","allowed_tools":{"#);
+            member(out, "mode", if *required { "required" } else { "auto" });
+            name(out, "tools");
+            out.push(b'[');
+            for tool in names {
+                comma(out);
+                chosen(out, tool, request);
+            }
+            out.extend_from_slice(b"]}}");
+        }
+    }
+    if let Some(parallel) = request.parallel_tools {
+        raw_member(out, "parallel_tool_calls", if parallel { "true" } else { "false" });
+    }
+}
+
+fn write_tool(out: &mut Vec<u8>, tool: &Tool) {
+    if let (Some(_), Some(whole)) = (&tool.vendor, &tool.schema) {
+        out.extend_from_slice(whole.get().as_bytes());
+        return;
+    }
+    out.extend_from_slice(br#"{"type":"function","function":{"#);
+    member(out, "name", &tool.name);
+    if let Some(description) = &tool.description {
+        member(out, "description", description);
+    }
+    if let Some(schema) = &tool.schema {
+        raw_member(out, "parameters", schema.get());
+    }
+    if let Some(strict) = tool.strict {
+        raw_member(out, "strict", if strict { "true" } else { "false" });
+    }
+    out.extend_from_slice(b"}}");
+}
+
+fn chosen(out: &mut Vec<u8>, tool: &str, request: &Request) {
+    // A custom tool has its name only in its own text.
+    let function = request.tools.iter().any(|t| t.vendor.is_none() && t.name == tool);
+    let custom = !function && request.tools.iter().any(|t| t.vendor.is_some());
+    let kind = if custom { "custom" } else { "function" };
+    out.push(b'{');
+    member(out, "type", kind);
+    name(out, kind);
+    out.push(b'{');
+    member(out, "name", tool);
+    out.extend_from_slice(b"}}");
+}
+
+fn limits(out: &mut Vec<u8>, request: &Request, target: &Target<'_>, losses: &mut Losses) {
+    if let Some(most) = request.max_tokens {
+        number(out, if reasons(target.model) { "max_completion_tokens" } else { "max_tokens" }, most);
+    }
+    if !request.stop.is_empty() {
+        if request.stop.len() > MAX_STOPS {
+            losses.meaning("stop", "this API takes at most four stop sequences");
+        }
+        name(out, "stop");
+        out.push(b'[');
+        for stop in request.stop.iter().take(MAX_STOPS) {
+            comma(out);
+            quote(out, stop);
+        }
+        out.push(b']');
+    }
+    for (key, value) in [
+        ("temperature", &request.temperature),
+        ("top_p", &request.top_p),
+        ("seed", &request.seed),
+        ("frequency_penalty", &request.frequency_penalty),
+        ("presence_penalty", &request.presence_penalty),
+    ] {
+        if let Some(value) = value {
+            raw_member(out, key, &value.to_string());
+        }
+    }
+    if request.top_k.is_some() {
+        losses.hint("top_k", "this API samples without it");
+    }
+    if let Some(n) = request.n {
+        number(out, "n", n);
+    }
+    if let Some(logprobs) = request.logprobs {
+        raw_member(out, "logprobs", if logprobs { "true" } else { "false" });
+    }
+    if let Some(top) = request.top_logprobs {
+        number(out, "top_logprobs", top);
+    }
+    if let Some(bias) = &request.logit_bias {
+        raw_member(out, "logit_bias", bias.get());
+    }
+}
+
+fn format(out: &mut Vec<u8>, request: &Request) {
+    match &request.format {
+        None => {}
+        Some(Format::Text) => raw_member(out, "response_format", r#"{"type":"text"}"#),
+        Some(Format::JsonObject) => raw_member(out, "response_format", r#"{"type":"json_object"}"#),
+        Some(Format::JsonSchema { name: title, description, schema, strict }) => {
+            name(out, "response_format");
+            out.extend_from_slice(br#"{"type":"json_schema","json_schema":{"#);
+            // The API demands a name.
+            member(out, "name", title.as_deref().unwrap_or("response"));
+            if let Some(description) = description {
+                member(out, "description", description);
+            }
+            raw_member(out, "schema", schema.get());
+            if let Some(strict) = strict {
+                raw_member(out, "strict", if *strict { "true" } else { "false" });
+            }
+            out.extend_from_slice(b"}}");
+        }
+    }
+    if let Some(verbosity) = request.verbosity {
+        let word = match verbosity {
+            Verbosity::Low => "low",
+            Verbosity::Medium => "medium",
+            Verbosity::High => "high",
+        };
+        member(out, "verbosity", word);
+    }
+}
+
+fn reasoning(out: &mut Vec<u8>, request: &Request, target: &Target<'_>, losses: &mut Losses) {
+    let Some(asked) = &request.reasoning else { return };
+    if asked.display.is_some() {
+        losses.hint("reasoning.display", "this API does not show its thinking");
+    }
+    // Every model that reasons knows the three efforts that a budget becomes; the outer ones only some.
+    let counted = asked.budget.map(|tokens| Effort::of_budget(tokens).clamp(Effort::Low, Effort::High));
+    let Some(effort) = asked.effort.or(counted) else { return };
+    if never_reasons(target.model) {
+        if effort != Effort::None {
+            losses.hint("reasoning", "this model does not think before it answers");
+        }
+        return;
+    }
+    let word = match effort {
+        Effort::None => "none",
+        Effort::Minimal => "minimal",
+        Effort::Low => "low",
+        Effort::Medium => "medium",
+        Effort::High => "high",
+        Effort::XHigh | Effort::Max => "xhigh",
+    };
+    member(out, "reasoning_effort", word);
+}
+
+fn who(out: &mut Vec<u8>, request: &Request, losses: &mut Losses) {
+    match &request.user {
+        None => {}
+        Some(user) if user.chars().count() <= MAX_USER => member(out, "user", user),
+        Some(user) => member(out, "user", &format!("user_{:016x}", hash(&[user]))),
+    }
+    if !request.metadata.is_empty() {
+        name(out, "metadata");
+        out.push(b'{');
+        for (key, value) in &request.metadata {
+            comma(out);
+            quote(out, key);
+            out.push(b':');
+            quote(out, value);
+        }
+        out.push(b'}');
+    }
+    match request.service_tier.as_deref() {
+        None => {}
+        Some(tier @ ("auto" | "default" | "flex" | "scale" | "priority")) => member(out, "service_tier", tier),
+        Some("standard_only") => member(out, "service_tier", "default"),
+        Some(_) => losses.hint("service_tier", "this API has no such tier"),
+    }
+}
+
+/// An id that the API takes: it refuses more than 40 characters. One id is always shortened to the same.
+pub(super) fn call_id(out: &mut Vec<u8>, id: &str) {
+    const MAX_ID: usize = 40;
+    if id.chars().count() <= MAX_ID {
+        quote(out, id);
+        return;
+    }
+    out.extend_from_slice(b"\"call_");
+    digits(out, hash(&[id]));
+    out.push(b'"');
+}
