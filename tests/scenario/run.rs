@@ -1,0 +1,167 @@
+use std::collections::{BTreeMap, VecDeque};
+
+use serde_yaml_ng::{Mapping, Value};
+
+use super::check;
+use super::envoy::{Call, Envoy, Outcome, Script};
+use super::headers::Headers;
+use super::model::{Answer, Fault, Pairs, Request, Runner, Scenario, bytes, object};
+use super::module::Module;
+use super::wire::Message;
+
+/// What the configuration's `env` names are set to.
+pub const ENVIRONMENT: [(&str, &str); 2] =
+    [("OPENAI_API_KEY", "sk-from-env-openai"), ("ANTHROPIC_API_KEY", "sk-from-env-anthropic")];
+
+/// How the bodies are cut, instead of what the file says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cuts {
+    pub request: Option<usize>,
+    pub response: Option<usize>,
+}
+
+/// The calls of one file, in order; a call without configuration goes to the gateway of the one before. Every difference is
+/// a line of the error.
+pub fn file<M: Module>(
+    calls: &[Scenario],
+    runner: Runner,
+    cuts: Cuts,
+    mut module: impl FnMut() -> Result<M, String>,
+) -> Result<Vec<Outcome>, String> {
+    let mut outcomes = Vec::new();
+    let mut gateway: Option<(Envoy<M>, Option<Mapping>)> = None;
+    for call in calls {
+        if call.only.as_ref().is_some_and(|only| !only.contains(&runner)) {
+            continue;
+        }
+        let fail = |why: String| format!("{}: {why}", call.name);
+        let mut current = match (gateway.take(), &call.config) {
+            (Some(current), None) => current,
+            (_, config) => (start(call, module()?).map_err(fail)?, config.clone()),
+        };
+        current.0.metadata = if call.metadata { metadata(current.1.as_ref()) } else { BTreeMap::new() };
+        let wanted = prepare(call, cuts).map_err(fail)?;
+        let outcome = current.0.call(&wanted).and_then(|outcome| {
+            let wrong = differences(call, &outcome);
+            if wrong.is_empty() { Ok(outcome) } else { Err(wrong.join("\n")) }
+        });
+        outcomes.push(outcome.map_err(|why| fail(format!("{why}\nlog:\n{}", current.0.host.logs.join("\n"))))?);
+        gateway = Some(current);
+    }
+    Ok(outcomes)
+}
+
+fn start<M: Module>(call: &Scenario, module: M) -> Result<Envoy<M>, String> {
+    let mut config = call.config.clone().ok_or("the first call of a file needs a configuration")?;
+    config.entry("role".into()).or_insert("gateway".into());
+    let mut clusters: Vec<String> = targets(Some(&config)).into_iter().map(|(cluster, _)| cluster).collect();
+    clusters.extend(call.providers.keys().cloned());
+    Envoy::start(module, &object(&config)?, clusters)
+}
+
+/// Cluster and provider of every target.
+fn targets(config: Option<&Mapping>) -> Vec<(String, String)> {
+    let Some(config) = config else { return Vec::new() };
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_string);
+    let list = |value: Option<&Value>| value.and_then(Value::as_sequence).cloned().unwrap_or_default();
+    let mut all = Vec::new();
+    for provider in config.get("providers").and_then(Value::as_mapping).into_iter().flat_map(Mapping::keys) {
+        let name = text(Some(provider)).unwrap_or_default();
+        all.push((name.clone(), name));
+    }
+    for target in list(config.get("models")).iter().flat_map(|model| list(model.get("targets"))) {
+        if let Some(provider) = text(target.get("provider")) {
+            all.push((text(target.get("cluster")).unwrap_or_else(|| provider.clone()), provider));
+        }
+    }
+    all
+}
+
+fn metadata(config: Option<&Mapping>) -> BTreeMap<String, String> {
+    targets(config).into_iter().collect()
+}
+
+fn prepare(call: &Scenario, cuts: Cuts) -> Result<Call, String> {
+    let mut scripts = BTreeMap::new();
+    for (cluster, answers) in &call.providers {
+        let answers: Result<VecDeque<_>, _> = answers.iter().map(|answer| script(answer, cuts)).collect();
+        scripts.insert(cluster.clone(), answers?);
+    }
+    Ok(Call { request: request(&call.request, cuts)?, hang_up_after: call.request.hang_up_after, scripts })
+}
+
+fn request(request: &Request, cuts: Cuts) -> Result<Message, String> {
+    let body = bytes(request.body.as_ref(), request.body_base64.as_deref())?;
+    let mut headers = Headers::of(&[
+        (":authority", "gateway.test"),
+        (":path", &request.path),
+        (":method", request.method.as_deref().unwrap_or("POST")),
+        (":scheme", "http"),
+    ]);
+    if body.is_some() {
+        headers.set("content-type", b"application/json");
+    }
+    if let (Some(body), None) = (&body, &request.trailers) {
+        headers.set("content-length", body.len().to_string().as_bytes());
+    }
+    given(&mut headers, &request.headers);
+    headers.set("x-forwarded-proto", b"http");
+    headers.set("x-request-id", b"0c6f0a35-4f6c-4d3c-9d6e-5a3d6a0f9b11");
+    Ok(Message {
+        headers,
+        body,
+        trailers: request.trailers.as_ref().map(trailers),
+        chunk: cuts.request.or(request.chunk),
+    })
+}
+
+fn script(answer: &Answer, cuts: Cuts) -> Result<Script, String> {
+    let body = bytes(answer.body.as_ref(), answer.body_base64.as_deref())?;
+    let mut headers = Headers::of(&[(":status", &answer.status.unwrap_or(200).to_string())]);
+    given(&mut headers, &answer.headers);
+    let stream = headers.text("content-type").is_some_and(|t| t.starts_with("text/event-stream"));
+    let known = answer.fault.is_none() && answer.trailers.is_none() && !stream;
+    if known && !answer.headers.0.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length")) {
+        let length = body.as_ref().map_or(0, Vec::len);
+        headers.set("content-length", length.to_string().as_bytes());
+    }
+    let chunk = cuts.response.or(answer.chunk);
+    let answer_message = Message { headers, body, trailers: answer.trailers.as_ref().map(trailers), chunk };
+    Ok(Script { answer: answer_message, fault: answer.fault })
+}
+
+/// The file's headers over the ones that are there without it; a repeated one is added.
+fn given(headers: &mut Headers, pairs: &Pairs) {
+    for (name, _) in &pairs.0 {
+        headers.remove(if name.eq_ignore_ascii_case("host") { ":authority" } else { name });
+    }
+    for (name, value) in &pairs.0 {
+        let name = if name.eq_ignore_ascii_case("host") { ":authority" } else { name };
+        if let Some(value) = value {
+            headers.add(name, value.as_bytes());
+        }
+    }
+}
+
+fn trailers(pairs: &Pairs) -> Headers {
+    let mut headers = Headers::default();
+    given(&mut headers, pairs);
+    headers
+}
+
+fn differences(call: &Scenario, outcome: &Outcome) -> Vec<String> {
+    let mut wrong = outcome.astray.clone();
+    for (cluster, answers) in &call.providers {
+        let came = outcome.arrived.iter().filter(|got| got.cluster == *cluster);
+        for (number, (answer, got)) in (1..).zip(answers.iter().zip(came)) {
+            let at = |line| format!("{cluster}, attempt {number}: {line}");
+            wrong.extend(check::attempt(&answer.expect, got).into_iter().map(at));
+        }
+    }
+    let may_be_cut = call.providers.values().flatten().any(|answer| answer.fault == Some(Fault::Cut));
+    if outcome.cut && !may_be_cut {
+        wrong.push("the client's stream was cut".to_string());
+    }
+    wrong.extend(check::client(&call.expect, outcome));
+    wrong
+}
