@@ -1,6 +1,6 @@
 //! The configuration document, checked into a policy. All that is wrong with it is found at once, each with its path.
 //!
-//! May use: api, error, provider, route, secret.
+//! May use: api, error, host, provider, route, secret.
 
 mod model;
 mod node;

@@ -1,1 +1,206 @@
+use super::*;
+use serde_json::{Value, json};
 
+fn env(name: &str) -> Option<String> {
+    match name {
+        "OPENAI_API_KEY" => Some("sk-1".into()),
+        "EMPTY" => Some(String::new()),
+        "BROKEN" => Some("sk 1\n".into()),
+        _ => None,
+    }
+}
+
+/// The problems of a good configuration changed at one place.
+fn problems(change: impl FnOnce(&mut Value)) -> Vec<String> {
+    let mut document = good();
+    change(&mut document);
+    match load(document.to_string().as_bytes(), &env) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn good() -> Value {
+    json!({
+        "role": "gateway",
+        "providers": {
+            "openai": {"api": "openai", "auth": {"env": "OPENAI_API_KEY"}},
+            "groq": {"api": "openai", "base_path": "/openai/v1/", "host": "api.groq.com", "auth": {"value": "gsk"}},
+            "claude": {"api": "anthropic", "headers": {"X-Extra": "1"}},
+        },
+        "models": [
+            {"name": "gpt-4o", "targets": [{"provider": "openai", "model": "gpt-4o-2024-11-20"}, {"provider": "groq", "cluster": "groq-eu"}]},
+            {"name": "claude-*", "targets": [{"provider": "claude"}], "retry_on": ["rate_limit"], "cooldown": "5s"},
+            {"name": "*", "direct": true},
+        ],
+        "first_byte_timeout": "30s",
+    })
+}
+
+fn policy(document: &Value) -> Policy {
+    match load(document.to_string().as_bytes(), &env) {
+        Ok(Role::Gateway(policy)) => *policy,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_good_configuration_is_read() {
+    let policy = policy(&good());
+    let groq = policy.providers.iter().find(|p| p.name == "groq").unwrap();
+    assert_eq!((groq.host.as_str(), groq.base_path.as_str()), ("api.groq.com", "/openai/v1"));
+    let claude = policy.providers.iter().find(|p| p.name == "claude").unwrap();
+    assert_eq!(
+        (claude.host.as_str(), claude.headers.clone()),
+        ("api.anthropic.com", vec![("x-extra".into(), "1".into())])
+    );
+    let [gpt, claude, any] = &policy.models[..] else { panic!() };
+    assert_eq!(gpt.targets.iter().map(|t| t.cluster.as_str()).collect::<Vec<_>>(), ["openai", "groq-eu"]);
+    assert_eq!((gpt.retry.first_byte, gpt.retry.cooldown), (30_000, 10_000));
+    assert_eq!((claude.retry.on.clone(), claude.retry.cooldown), (vec![Kind::RateLimit], 5_000));
+    assert_eq!((any.direct, any.targets.len()), (true, 3));
+}
+
+#[test]
+fn numbers_of_a_protobuf_struct_are_whole_numbers() {
+    let mut document = good();
+    document["max_tokens"] = json!(8192.0);
+    assert_eq!(policy(&document).models[0].targets[0].max_tokens, 8192);
+}
+
+type Change = fn(&mut Value);
+
+#[test]
+fn every_mistake_is_told_with_its_path() {
+    let cases: &[(Change, &str)] = &[
+        (
+            |d| d["models"][0]["targets"][1]["provider"] = json!("opnai"),
+            "models[0].targets[1].provider: no provider \"opnai\"; did you mean \"openai\"?",
+        ),
+        (|d| d["provders"] = json!(1), "provders: no such field; did you mean \"providers\"?"),
+        (|d| d["models"][0]["stratgy"] = json!(1), "models[0].stratgy: no such field; did you mean \"strategy\"?"),
+        (
+            |d| d["models"][0]["strategy"] = json!("fast"),
+            "models[0].strategy: no such value \"fast\" (one of: ordered)",
+        ),
+        (|d| d["models"][1]["name"] = json!("gpt-4o"), "models[1].name: \"gpt-4o\" is there already"),
+        (|d| d["models"][0]["name"] = json!("a*b"), "models[0].name: may have one \"*\", at its end"),
+        (|d| d["models"] = json!([]), "models: must not be empty"),
+        (|d| d["models"][0]["targets"] = json!([]), "models[0].targets: must not be empty"),
+        (|d| d["models"] = json!("x"), "models: must be a list, not a string"),
+        (|d| d["providers"] = json!({}), "providers: must have 1 to 1000 entries"),
+        (
+            |d| d["providers"]["openai"]["api"] = json!("opnai"),
+            "providers.openai.api: no such value \"opnai\"; did you mean \"openai\"? (one of: anthropic, openai)",
+        ),
+        (
+            |d| d["providers"]["openai"]["auth"] = json!({"env": "NOPE"}),
+            "providers.openai.auth.env: the environment variable NOPE is not set, or vm_config.environment_variables does not pass it on",
+        ),
+        (
+            |d| d["providers"]["openai"]["auth"] = json!({"env": "EMPTY"}),
+            "providers.openai.auth.env: the environment variable EMPTY is empty",
+        ),
+        (
+            |d| d["providers"]["openai"]["auth"] = json!({"env": "BROKEN"}),
+            "providers.openai.auth.env: the environment variable BROKEN has a character that no key has",
+        ),
+        (
+            |d| d["providers"]["openai"]["auth"] = json!({}),
+            "providers.openai.auth: must have exactly one of: env, value, client",
+        ),
+        (
+            |d| d["providers"]["openai"]["auth"] = json!({"env": "A", "value": "b"}),
+            "providers.openai.auth: must have exactly one of: env, value, client",
+        ),
+        (
+            |d| d["providers"]["openai"]["host"] = json!("https://x/y"),
+            "providers.openai.host: must be a host name, with a port if it needs one: no scheme, no path",
+        ),
+        (
+            |d| d["providers"]["openai"]["base_path"] = json!("v1"),
+            "providers.openai.base_path: must be a path that starts with \"/\": no host, no query",
+        ),
+        (
+            |d| d["providers"]["openai"]["headers"] = json!({"a b": "1"}),
+            "providers.openai.headers.a b: is no header name",
+        ),
+        (
+            |d| d["providers"]["openai"]["headers"] = json!({"Content-Length": "1"}),
+            "providers.openai.headers.Content-Length: is set by the gateway",
+        ),
+        (
+            |d| d["providers"]["openai"]["headers"] = json!({"a": "1\r\nb: 2"}),
+            "providers.openai.headers.a: must not have control characters",
+        ),
+        (|d| d["models"][1]["retry_on"] = json!(["rate"]), "models[1].retry_on[0]: no such value \"rate\""),
+        (|d| d["first_byte_timeout"] = json!("30"), "first_byte_timeout: \"30\" is no duration: 250ms, 30s, 5m, 1h"),
+        (|d| d["first_byte_timeout"] = json!(30), "first_byte_timeout: must be a string, not a number"),
+        (|d| d["max_tokens"] = json!(0.5), "max_tokens: must be a whole number above 0, not a number"),
+        (
+            |d| d["models"][2]["name"] = json!("gemini/*"),
+            "models[2].name: a direct entry is \"*\" or \"provider/…\", and there is no provider \"gemini\"",
+        ),
+        (
+            |d| d["models"][2]["targets"] = json!([{"provider": "openai"}]),
+            "models[2].targets: a direct entry has none: the request's model names the provider",
+        ),
+        (|d| d["other_paths"] = json!({"provider": "x"}), "other_paths.provider: no provider \"x\""),
+        (
+            |d| d["role"] = json!("gatway"),
+            "role: no such value \"gatway\"; did you mean \"gateway\"? (one of: gateway, provider)",
+        ),
+        (
+            |d| d["models"][0]["targets"][1] = d["models"][0]["targets"][0].clone(),
+            "models[0].targets[1]: is there already",
+        ),
+    ];
+    for (change, expected) in cases {
+        let found = problems(change);
+        assert!(found.iter().any(|problem| problem.starts_with(expected)), "{expected}\n  found {found:?}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let found = problems(|d| {
+        d["models"][0]["targets"][0]["provider"] = json!("x");
+        d["models"][1]["cooldown"] = json!("soon");
+        d["providers"]["claude"]["api"] = json!(7);
+    });
+    assert!(found.len() >= 3, "{found:?}");
+}
+
+#[test]
+fn no_document_of_any_shape_is_more_than_refused() {
+    for document in [
+        "",
+        "{",
+        "[]",
+        "null",
+        "1",
+        "{\"role\":1}",
+        "{\"role\":\"gateway\",\"providers\":{\"a\":[]},\"models\":[[],{}]}",
+    ] {
+        assert!(load(document.as_bytes(), &env).is_err(), "{document}");
+    }
+}
+
+#[test]
+fn the_role_in_a_cluster_may_name_its_provider() {
+    let load = |text: &str| load(text.as_bytes(), &env);
+    assert!(matches!(load(r#"{"role":"provider"}"#), Ok(Role::Provider { provider: None })));
+    assert!(
+        matches!(load(r#"{"role":"provider","provider":"p"}"#), Ok(Role::Provider { provider: Some(p) }) if p == "p")
+    );
+    assert!(load(r#"{"role":"provider","models":[]}"#).is_err());
+}
+
+#[test]
+fn a_key_is_never_part_of_a_problem_or_of_debug_output() {
+    let mut document = good();
+    document["providers"]["openai"]["auth"] = json!({"value": "sk-secret with space"});
+    let problems = load(document.to_string().as_bytes(), &env).unwrap_err();
+    assert!(!format!("{problems:?}").contains("sk-secret"));
+    assert!(!format!("{:?}", policy(&good())).contains("gsk"));
+}
