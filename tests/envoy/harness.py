@@ -1,5 +1,6 @@
 """A real Envoy with the shipped configuration, pointed at providers on this machine."""
 
+import contextlib
 import copy
 import functools
 import json
@@ -13,6 +14,8 @@ import time
 import urllib.request
 
 import yaml
+
+from upstream import Upstream
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODULE = pathlib.Path(os.environ.get("SLUICE_WASM", ROOT / "target/wasm32-wasip1/release/sluice.wasm"))
@@ -264,3 +267,36 @@ class Envoy:
                 self.unharmed()
         finally:
             self._stop()
+
+
+@contextlib.contextmanager
+def serving(document: dict | None = None, upstreams=None, metadata=True, tweak=None, **how):
+    """An Envoy with this gateway configuration, each cluster at its scripted provider; the others refuse connections."""
+    upstreams = upstreams or {}
+    with contextlib.ExitStack() as stack:
+        named = targets(document if document is not None else gateway(shipped()))
+        every = {provider for providers in named.values() for provider in providers} | set(named)
+        ports = {}
+        for name in every:
+            ports[name] = stack.enter_context(upstreams[name] if name in upstreams else Upstream()).port
+        config = configuration(document, ports, metadata)
+        if tweak:
+            tweak(config)
+        envoy = stack.enter_context(Envoy(config, **how))
+        yield envoy
+
+
+def both(openai=None, anthropic=None, **more) -> dict:
+    """A gateway configuration of one model per provider, and one that falls over from the first to the second."""
+    return {
+        "providers": {
+            "openai": {"api": "openai", "auth": {"value": "sk-openai"}, **(openai or {})},
+            "anthropic": {"api": "anthropic", "auth": {"value": "sk-ant"}, **(anthropic or {})},
+        },
+        "models": [
+            {"name": "gpt-4o", "targets": [{"provider": "openai"}]},
+            {"name": "claude-sonnet-4-5", "targets": [{"provider": "anthropic"}]},
+            {"name": "either", "targets": [{"provider": "openai", "model": "gpt-4o"}, {"provider": "anthropic", "model": "claude-sonnet-4-5"}]},
+        ],
+        **more,
+    }
