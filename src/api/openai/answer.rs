@@ -202,7 +202,8 @@ fn choice(choice: ChoiceIn<'_>, id: &str, cited: &[Citation]) -> Result<Choice, 
     }
     Ok(Choice {
         parts,
-        finish: choice.finish_reason.filter(|f| !f.0.is_empty()).map(|f| finish(&f.0, called, refused)),
+        // Some give no reason, or an empty one.
+        finish: Some(finish(&choice.finish_reason.unwrap_or_default().0, called, refused)),
         stop_sequence: None,
         logprobs: choice.logprobs.map(ToOwned::to_owned),
     })

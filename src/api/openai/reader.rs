@@ -134,11 +134,12 @@ impl State {
     }
 
     fn chunk(&mut self, body: Body<'_>, sink: &mut Sink<'_>) {
-        if let Some(error) = body.error.filter(|e| says_something(e.get())) {
-            return self.fail(error::inside(error.get()), sink);
-        }
         let choices = body.choices.unwrap_or_default();
         let usage = body.usage.and_then(UsageIn::usage).or(body.x_groq.and_then(|x| x.usage).and_then(UsageIn::usage));
+        if let Some(error) = body.error.filter(|e| says_something(e.get())) {
+            self.used(usage, sink);
+            return self.fail(error::inside(error.get()), sink);
+        }
         if !self.started {
             let id = body.id.unwrap_or_default().0;
             let model = body.model.unwrap_or_default().0;
@@ -163,9 +164,13 @@ impl State {
                 return;
             }
         }
-        if usage.is_some() && usage != self.usage {
+        self.used(usage, sink);
+    }
+
+    fn used(&mut self, usage: Option<Usage>, sink: &mut Sink<'_>) {
+        if let Some(all) = usage.filter(|_| usage != self.usage) {
             self.usage = usage;
-            sink(Event::Usage(usage.unwrap_or_default()));
+            sink(Event::Usage(all));
         }
     }
 

@@ -188,6 +188,9 @@ pub(super) fn annotation(out: &mut Vec<u8>, citation: &Citation, whole: (usize, 
     number(out, "end_index", end);
     member(out, "url", citation.url.as_deref().unwrap_or_default());
     member(out, "title", citation.title.as_deref().unwrap_or_default());
+    if let Some(quote) = &citation.quote {
+        member(out, "content", quote);
+    }
     out.extend_from_slice(b"}}");
 }
 
