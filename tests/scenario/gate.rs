@@ -10,6 +10,15 @@ pub enum Part {
     Trailers(Headers),
 }
 
+impl Part {
+    pub fn ends(&self) -> bool {
+        match self {
+            Part::Headers(_, end) | Part::Data(_, end) => *end,
+            Part::Trailers(_) => true,
+        }
+    }
+}
+
 /// One direction of one filter: hands parts to the callbacks and lets out what they release.
 ///
 /// As Envoy with `allow_on_headers_stop_iteration`: a pause holds what has come, and body callbacks go on with all that is

@@ -56,7 +56,8 @@ pub struct LocalReply {
     pub body: Vec<u8>,
 }
 
-/// What of one direction the filter can reach now; Envoy takes each away when the filter lets it go on.
+/// What of one direction the filter can reach now; each is taken away when the filter lets it go on. (Envoy leaves some of
+/// it in reach if it was held before; a filter that counts on that works on some requests only.)
 #[derive(Clone, Debug, Default)]
 pub struct Side {
     pub headers: Option<Headers>,
@@ -76,7 +77,7 @@ pub struct Context {
     pub response: Side,
     pub properties: BTreeMap<String, Vec<u8>>,
     pub reply: Option<LocalReply>,
-    /// `close_stream` was called.
+    /// `close_stream` was called; on an attempt it does nothing, in Envoy too.
     pub closed: bool,
     /// In `on_log` and after: header maps may be read, nothing may be sent.
     pub over: bool,
@@ -215,10 +216,11 @@ impl Host {
         own.or_else(|| self.contexts.get(&parent?)?.properties.get(&name).cloned())
     }
 
-    /// The filter state of the stream; Envoy's own properties cannot be written.
+    /// The filter state of the stream, which the gateway and its attempts share.
     pub fn set_property(&mut self, path: &str, value: &[u8]) -> Result<(), Refusal> {
         let name = path.split('\0').collect::<Vec<_>>().join(".");
-        self.context().properties.insert(name, value.to_vec());
+        let stream = self.context().parent.unwrap_or(self.current);
+        self.contexts.entry(stream).or_default().properties.insert(name, value.to_vec());
         Ok(())
     }
 

@@ -18,6 +18,8 @@ pub const ENVIRONMENT: [(&str, &str); 2] =
 pub struct Cuts {
     pub request: Option<usize>,
     pub response: Option<usize>,
+    /// The last piece carries the end of the body, as with HTTP/2.
+    pub joined: bool,
 }
 
 /// The calls of one file, in order; a call without configuration goes to the gateway of the one before. Every difference is
@@ -108,10 +110,11 @@ fn request(request: &Request, cuts: Cuts) -> Result<Message, String> {
     headers.set("x-forwarded-proto", b"http");
     headers.set("x-request-id", b"0c6f0a35-4f6c-4d3c-9d6e-5a3d6a0f9b11");
     Ok(Message {
+        chunk: cuts.request.map(|size| piece(size, body.as_ref())).or(request.chunk),
         headers,
         body,
         trailers: request.trailers.as_ref().map(trailers),
-        chunk: cuts.request.or(request.chunk),
+        joined: cuts.joined,
     })
 }
 
@@ -125,9 +128,19 @@ fn script(answer: &Answer, cuts: Cuts) -> Result<Script, String> {
         let length = body.as_ref().map_or(0, Vec::len);
         headers.set("content-length", length.to_string().as_bytes());
     }
-    let chunk = cuts.response.or(answer.chunk);
-    let answer_message = Message { headers, body, trailers: answer.trailers.as_ref().map(trailers), chunk };
-    Ok(Script { answer: answer_message, fault: answer.fault })
+    let message = Message {
+        chunk: cuts.response.map(|size| piece(size, body.as_ref())).or(answer.chunk),
+        headers,
+        body,
+        trailers: answer.trailers.as_ref().map(trailers),
+        joined: cuts.joined,
+    };
+    Ok(Script { answer: message, fault: answer.fault })
+}
+
+/// Pieces of `size` bytes, larger when the body is large: a file's body is cut into some thousand pieces at most.
+fn piece(size: usize, body: Option<&Vec<u8>>) -> usize {
+    body.map_or(0, |body| body.len() >> 12).max(size)
 }
 
 /// The file's headers over the ones that are there without it; a repeated one is added.

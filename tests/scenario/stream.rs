@@ -18,6 +18,7 @@ mod flag {
     pub const TERMINATED: u64 = 0x40;
     pub const HUNG_UP: u64 = 0x4000;
     pub const RETRIES_USED_UP: u64 = 0x8000;
+    pub const NO_CLUSTER: u64 = 0x100_0000;
 }
 
 /// Whether the stream goes on.
@@ -112,9 +113,9 @@ impl<'e, M: Module> Stream<'e, M> {
         if let Some(most) = headers.remove("x-envoy-max-retries") {
             self.retries = String::from_utf8_lossy(&most).parse().unwrap_or(RETRIES);
         }
-        headers.remove("x-envoy-upstream-rq-per-try-timeout-ms");
-        headers.remove("x-envoy-upstream-rq-timeout-ms");
-        headers.set("x-envoy-expected-rq-timeout-ms", b"15000");
+        if let Some(timeout) = headers.remove("x-envoy-upstream-rq-per-try-timeout-ms") {
+            headers.set("x-envoy-expected-rq-timeout-ms", &timeout);
+        }
         self.kept.headers = headers;
         self.begin(end)
     }
@@ -122,8 +123,12 @@ impl<'e, M: Module> Stream<'e, M> {
     fn begin(&mut self, end: bool) -> Result<Next, String> {
         let cluster = self.kept.headers.text("x-sluice-cluster").unwrap_or_default();
         if !self.envoy.host.clusters.contains(&cluster) {
-            self.flags |= flag::NO_HEALTHY_UPSTREAM;
-            return self.local_reply(plain(503, if self.tries == 0 { "" } else { "no healthy upstream" }));
+            let (flags, text) = match self.tries {
+                0 => (flag::NO_CLUSTER, ""),
+                _ => (flag::NO_HEALTHY_UPSTREAM, "no healthy upstream"),
+            };
+            self.flags |= flags;
+            return self.local_reply(plain(503, text));
         }
         self.tries = self.tries.saturating_add(1);
         let id = self.envoy.create(PROVIDER, Some(self.id))?;
@@ -172,15 +177,9 @@ impl<'e, M: Module> Stream<'e, M> {
     fn attempt_ended(&mut self) -> Result<Next, String> {
         let Some(attempt) = &self.attempt else { return Ok(Next::Go) };
         let context = self.envoy.host.enter(attempt.id);
-        let (reply, closed) = (context.reply.take(), context.closed);
-        if reply.is_none() && !closed {
-            return Ok(Next::Go);
-        }
+        let Some(reply) = context.reply.take() else { return Ok(Next::Go) };
         self.end_attempt()?;
-        match reply {
-            Some(reply) => self.local_reply(reply),
-            None => self.reset(flag::TERMINATED, "local reset"),
-        }
+        self.local_reply(reply)
     }
 
     fn end_attempt(&mut self) -> Result<(), String> {
@@ -224,6 +223,7 @@ impl<'e, M: Module> Stream<'e, M> {
         let cut = script.fault == Some(Fault::Cut);
         for part in script.answer.parts() {
             let part = match part {
+                Part::Data(bytes, true) if cut && bytes.is_empty() => continue,
                 Part::Headers(headers, end) => Part::Headers(headers, end && !cut),
                 Part::Data(bytes, end) => Part::Data(bytes, end && !cut),
                 trailers @ Part::Trailers(_) => trailers,
@@ -260,6 +260,10 @@ impl<'e, M: Module> Stream<'e, M> {
                 }
                 part => part,
             };
+            // Envoy is done with an attempt before the gateway sees the end of its answer.
+            if part.ends() {
+                self.end_attempt()?;
+            }
             if self.feed_gateway(part)? == Next::Over {
                 return Ok(Next::Over);
             }
@@ -357,7 +361,7 @@ impl<'e, M: Module> Stream<'e, M> {
             }
         }
         let direct = self.response.started;
-        let message = Message { headers, body: Some(reply.body), ..Message::default() };
+        let message = Message { headers, body: Some(reply.body), joined: true, ..Message::default() };
         for part in message.parts() {
             let over = if direct { self.client.write(part)? } else { self.feed_gateway(part)? == Next::Over };
             if over {

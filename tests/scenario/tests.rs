@@ -84,7 +84,10 @@ impl Module for Double {
         Ok(Action::Continue)
     }
 
-    fn response_body(&mut self, host: &mut Host, id: u32, _: usize, _: bool) -> Result<Action, Crash> {
+    fn response_body(&mut self, host: &mut Host, id: u32, _: usize, end: bool) -> Result<Action, Crash> {
+        if end {
+            self.order.push(if self.is_gateway(id) { "gateway's end" } else { "attempt's end" });
+        }
         if self.is_gateway(id) && host.body(Way::Response) == Some(b"stop") {
             self.stopped = true;
             host.send_local_reply(LocalReply { status: 500, ..LocalReply::default() });
@@ -178,7 +181,8 @@ fn the_next_attempt_goes_where_the_last_one_said_with_its_headers_and_the_whole_
         assert_eq!(came, [("a", &b"hello"[..]), ("b", b"hello")], "{why}");
         assert_eq!(outcome.arrived[1].headers.text("x-mark").as_deref(), Some("\u{1}, \u{2}"));
         assert_eq!(outcome.arrived[0].headers.text("x-envoy-max-retries"), None);
-        assert_eq!(envoy.module.order, ["attempt done", "attempt done", "log", "gateway done"]);
+        let order = ["attempt done", "attempt's end", "attempt done", "gateway's end", "log", "gateway done"];
+        assert_eq!(envoy.module.order, order, "as Envoy 1.40 has it");
         assert!(outcome.astray.is_empty());
     }
 }

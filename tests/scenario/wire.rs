@@ -9,6 +9,8 @@ pub struct Message {
     pub trailers: Option<Headers>,
     /// Pieces of so many bytes; `None`: whole.
     pub chunk: Option<usize>,
+    /// The last piece carries the end, as in HTTP/2; otherwise an empty one follows, as Envoy's HTTP/1 codec has it.
+    pub joined: bool,
 }
 
 impl Message {
@@ -18,7 +20,10 @@ impl Message {
         let mut parts = vec![Part::Headers(self.headers.clone(), body.is_empty() && last)];
         let mut pieces = body.chunks(self.chunk.unwrap_or(body.len()).max(1)).peekable();
         while let Some(piece) = pieces.next() {
-            parts.push(Part::Data(piece.to_vec(), last && pieces.peek().is_none()));
+            parts.push(Part::Data(piece.to_vec(), self.joined && last && pieces.peek().is_none()));
+        }
+        if !body.is_empty() && last && !self.joined {
+            parts.push(Part::Data(Vec::new(), true));
         }
         parts.extend(self.trailers.clone().map(Part::Trailers));
         parts

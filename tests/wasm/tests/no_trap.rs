@@ -240,6 +240,7 @@ fn spoilt_bodies_do_not_trap() {
         let mut request = request(&path, &body);
         random.mutate(request.body.as_mut().unwrap());
         request.chunk = random.one_in(2).then(|| 1 + random.below(200));
+        request.joined = random.one_in(2);
         request.trailers = random.one_in(8).then(|| Headers::of(&[("x-t", "1")]));
         let mut call = Call { request, hang_up_after: random.one_in(10).then(|| random.below(300)), ..Call::default() };
         for cluster in ["openai", "claude"] {
@@ -251,6 +252,7 @@ fn spoilt_bodies_do_not_trap() {
                     .of(&["200", "200", "200", "200", "201", "204", "400", "401", "404", "429", "500", "529", "599"]);
                 let mut script = answer(status, &kind, if status == "204" { b"" } else { &body });
                 script.answer.chunk = random.one_in(2).then(|| 1 + random.below(100));
+                script.answer.joined = random.one_in(2);
                 script.answer.trailers = random.one_in(8).then(|| Headers::of(&[("x-t", "1")]));
                 script.fault = random.one_in(8).then(|| *random.of(&[Fault::Refuse, Fault::Reset, Fault::Cut]));
                 scripts.push_back(script);
