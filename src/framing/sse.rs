@@ -1,5 +1,13 @@
 //! Server-sent events, in every form the WHATWG standard allows.
 
+#[cfg(any(test, fuzzing))]
+mod fuzz;
+#[cfg(test)]
+mod tests;
+
+#[cfg(any(test, fuzzing))]
+pub use fuzz::fuzz_sse;
+
 use memchr::{memchr, memchr2};
 
 /// Largest event held while its end has not arrived. Providers' largest, a whole image or file, stay far below.
@@ -19,15 +27,14 @@ pub struct Frame<'a> {
     pub data: Option<&'a [u8]>,
     /// All bytes of the frame, its end included.
     pub raw: &'a [u8],
-    /// The event outgrew [`MAX_EVENT_BYTES`]. Its further bytes follow as frames with nothing but `raw`.
+    /// The event outgrew the decoder's limit. Its further bytes follow as frames with nothing but `raw`.
     pub too_long: bool,
 }
 
 /// Where in a line the stream stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Line {
     /// At a line's start.
-    #[default]
     Start,
     /// At a line's start after a CR, so that an LF belongs to it.
     AfterCr,
@@ -35,8 +42,9 @@ enum Line {
 }
 
 /// Takes a stream as it comes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Decoder {
+    limit: usize,
     /// The event that is not whole yet.
     held: Vec<u8>,
     /// For an event of several data lines.
@@ -50,9 +58,20 @@ pub struct Decoder {
     skipping: bool,
 }
 
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Decoder {
     pub fn new() -> Self {
-        Self::default()
+        Self::with_limit(MAX_EVENT_BYTES)
+    }
+
+    /// Holds no event of more than `limit` bytes.
+    pub fn with_limit(limit: usize) -> Self {
+        Self { limit, held: Vec::new(), joined: Vec::new(), line: Line::Start, bom: 0, started: false, skipping: false }
     }
 
     pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Frame<'_>)) {
@@ -67,17 +86,13 @@ impl Decoder {
                 continue;
             }
             let Some(end) = self.event_end(bytes) else { break };
-            let Some((last, rest)) = bytes.split_at_checked(end) else { break };
-            // Where the event may be known to end: a CR's LF, which may come later, does not count to its length.
-            let (counted, rest) = match (self.line, rest.split_first()) {
-                (Line::AfterCr, Some((b'\n', rest))) => {
-                    self.line = Line::Start;
-                    (end, rest)
-                }
-                _ => (end, rest),
-            };
-            let raw = bytes.get(..bytes.len().saturating_sub(rest.len())).unwrap_or(last);
-            self.finish(raw, counted, sink);
+            let mut whole = end;
+            if self.line == Line::AfterCr && bytes.get(end) == Some(&b'\n') {
+                self.line = Line::Start;
+                whole = whole.saturating_add(1);
+            }
+            let (raw, rest) = bytes.split_at_checked(whole).unwrap_or((bytes, &[]));
+            self.finish(raw, end, sink);
             bytes = rest;
         }
         self.hold(bytes, sink);
@@ -88,7 +103,7 @@ impl Decoder {
         if !self.held.is_empty() {
             self.finish(&[], 0, sink);
         }
-        *self = Self::default();
+        *self = Self::with_limit(self.limit);
     }
 
     /// Just past the CR or LF that ends the event, if it does in these bytes.
@@ -127,9 +142,10 @@ impl Decoder {
         }
     }
 
-    /// The held bytes and `last` are a frame, `counted` bytes of `last` towards its length.
+    /// The held bytes and `last` are a frame. `counted` bytes of `last` make its length: the LF of a last CRLF does not,
+    /// since it may come after the event is given.
     fn finish(&mut self, last: &[u8], counted: usize, sink: &mut dyn FnMut(Frame<'_>)) {
-        let too_long = self.held.len().saturating_add(counted) > MAX_EVENT_BYTES;
+        let too_long = self.held.len().saturating_add(counted) > self.limit;
         let skipping = std::mem::take(&mut self.skipping);
         let first = !std::mem::replace(&mut self.started, true);
         if skipping {
@@ -164,7 +180,7 @@ impl Decoder {
             return;
         }
         self.held.extend_from_slice(bytes);
-        if self.held.len() > MAX_EVENT_BYTES {
+        if self.held.len() > self.limit {
             self.skipping = true;
             sink(Frame { raw: &self.held, too_long: true, ..Frame::default() });
             self.held = Vec::new();

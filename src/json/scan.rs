@@ -251,21 +251,29 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 /// Marks the high bit of bytes that end a plain run: `"`, `\` and controls. Only the lowest mark is exact.
 #[inline]
-fn marks(word: u64) -> u64 {
-    let zero = |w: u64| w.wrapping_sub(ONES) & !w;
-    let quote = zero(word ^ ONES.wrapping_mul(b'"' as u64));
-    let slash = zero(word ^ ONES.wrapping_mul(b'\\' as u64));
-    let control = word.wrapping_sub(ONES.wrapping_mul(0x20)) & !word;
-    (quote | slash | control) & HIGHS
+fn marks(word: [u8; 8]) -> u64 {
+    let word = u64::from_le_bytes(word);
+    // `"` and the controls, and no others, are below 0x21 once their second bit is flipped.
+    let low = (word ^ (ONES << 1)).wrapping_sub(ONES.wrapping_mul(0x21));
+    let slash = (word ^ ONES.wrapping_mul(b'\\' as u64)).wrapping_sub(ONES);
+    (low | slash) & !word & HIGHS
 }
 
 /// How many leading bytes stand for themselves in a JSON string.
 #[inline]
 pub(super) fn plain(bytes: &[u8]) -> usize {
+    // Most strings are short: names and kinds.
+    let (near, far) = bytes.split_at_checked(32).unwrap_or((bytes, &[]));
+    let count = by_words(near);
+    if count < near.len() || far.is_empty() { count } else { count.wrapping_add(by_blocks(far)) }
+}
+
+#[inline]
+fn by_words(bytes: &[u8]) -> usize {
     let mut count = 0_usize;
     let (words, tail) = bytes.as_chunks::<8>();
     for word in words {
-        let marks = marks(u64::from_le_bytes(*word));
+        let marks = marks(*word);
         if marks != 0 {
             return count.wrapping_add((marks.trailing_zeros() >> 3) as usize);
         }
@@ -273,4 +281,11 @@ pub(super) fn plain(bytes: &[u8]) -> usize {
     }
     let ends = |b: &u8| matches!(*b, b'"' | b'\\' | 0..0x20);
     count.wrapping_add(tail.iter().position(ends).unwrap_or(tail.len()))
+}
+
+#[inline(never)]
+fn by_blocks(bytes: &[u8]) -> usize {
+    let clear = |block: &&[u8; 32]| block.as_chunks::<8>().0.iter().fold(0, |all, word| all | marks(*word)) == 0;
+    let count = bytes.as_chunks::<32>().0.iter().take_while(clear).count().wrapping_mul(32);
+    count.wrapping_add(by_words(bytes.get(count..).unwrap_or_default()))
 }
