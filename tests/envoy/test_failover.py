@@ -137,10 +137,12 @@ def test_a_stream_that_breaks_off_ends_with_an_error_in_the_clients_shape():
         assert not got.complete or any('"error"' in line for line in last[-2:]), got
 
 
-def test_no_first_byte_in_time_is_a_failure():
-    first, second = Upstream([Answer(delay=5, headers=JSON, body=b"{}")]), Upstream([ANTHROPIC_OK])
-    with harness.serving(harness.both(first_byte_timeout="300ms"), {"openai": first, "anthropic": second}) as envoy:
-        got = client.call(envoy.port, body=ASK)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_no_first_byte_in_time_is_a_failure(stream):
+    limits = {"first_byte_timeout" if stream else "answer_timeout": "300ms"}
+    first, second = Upstream([Answer(delay=5, headers=JSON, body=b"{}")]), Upstream([anthropic_stream() if stream else ANTHROPIC_OK])
+    with harness.serving(harness.both(**limits), {"openai": first, "anthropic": second}) as envoy:
+        got = client.call(envoy.port, body={**ASK, "stream": stream})
         assert (got.status, got.header("x-sluice-provider")) == (200, "anthropic")
         assert got.seconds < 2
 
