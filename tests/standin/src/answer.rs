@@ -27,7 +27,6 @@ pub struct Prompt {
     /// Tokens to think for; 0: none.
     pub reasoning: usize,
     pub max_tokens: Option<u64>,
-    /// Whether thinking counts against `max_tokens`.
     pub stop: Vec<String>,
 }
 
@@ -213,9 +212,9 @@ fn limit(answer: &mut Answer, most: Option<u64>) {
         call.arguments.truncate(left);
         left = left.saturating_sub(call.arguments.len());
     }
-    // A first call without arguments shows that a call was cut; later ones were never begun.
-    let mut first = true;
-    answer.calls.retain(|call| std::mem::take(&mut first) || !call.arguments.is_empty());
+    // One call without arguments shows that it was cut; later ones were never begun.
+    let begun = answer.calls.iter().skip(1).take_while(|call| !call.arguments.is_empty()).count();
+    answer.calls.truncate(begun.saturating_add(1));
 }
 
 fn words(text: &str) -> Vec<String> {

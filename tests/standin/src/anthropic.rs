@@ -1,13 +1,16 @@
 //! Anthropic Messages.
 
 mod check;
+mod turns;
+mod write;
 
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Choice, Finish, Format, Prompt, Tool, Weight, answer};
+use crate::answer::{Choice, Format, Prompt, Tool, Weight, answer};
 use crate::api::{Api, Ask, Content, Failure, Reply, hash, models};
 use crate::check::{Bad, Mode, Problem, Step};
-use crate::events::{Events, quoted};
+use crate::events::{object, quoted};
+use write::Writer;
 
 pub const API: Api = Api {
     name: "anthropic",
@@ -21,6 +24,7 @@ pub const API: Api = Api {
     error,
     error_event: |failure| format!("event: error\ndata: {}\n\n", error(failure)),
     failure,
+    interruption: 529,
     headers: &[
         ("anthropic-organization-id", "00000000-0000-4000-8000-000000000000"),
         ("anthropic-ratelimit-input-tokens-limit", "2000000"),
@@ -56,7 +60,7 @@ fn list(id: Option<&str>) -> Value {
     }
 }
 
-fn error(failure: &Failure) -> Value {
+fn error(failure: &Failure) -> String {
     let (kind, message) = match failure.status {
         401 => ("authentication_error", "invalid x-api-key"),
         403 => ("permission_error", "Your API key does not have permission to use the specified resource."),
@@ -70,14 +74,10 @@ fn error(failure: &Failure) -> Value {
         status if status >= 500 => ("api_error", "Internal server error"),
         _ => ("invalid_request_error", "The request is invalid."),
     };
-    json!({
-        "type": "error",
-        "error": {
-            "type": failure.kind.as_deref().unwrap_or(kind),
-            "message": failure.message.as_deref().unwrap_or(message),
-        },
-        "request_id": "req_standin",
-    })
+    let kind = failure.kind.as_deref().unwrap_or(kind);
+    let message = failure.message.as_deref().unwrap_or(message);
+    let error = object(&[("type", &quoted(kind)), ("message", &quoted(message))]);
+    object(&[("type", &quoted("error")), ("error", &error), ("request_id", &quoted("req_standin"))])
 }
 
 /// The names of other vendors' codes are understood too: a rehearsal need not know who serves it.
@@ -156,7 +156,7 @@ fn respond(ask: &Ask) -> Result<Reply, Failure> {
         input: input(ask.body),
         output,
     };
-    let usage = text.usage(output);
+    let usage = text.usage();
     let content = match ask.body.get("stream") {
         Some(Value::Bool(true)) => Content::Stream(text.stream(&answer)),
         _ => Content::Whole(text.whole(&answer)),
@@ -217,18 +217,6 @@ fn joined(content: &Value) -> String {
     }
 }
 
-/// Why the answer ended, and at which sequence.
-fn ending(finish: &Finish) -> (Value, Value) {
-    let reason = match finish {
-        Finish::Stop => "end_turn",
-        Finish::Sequence(sequence) => return (json!("stop_sequence"), json!(sequence)),
-        Finish::Length => "max_tokens",
-        Finish::Calls => "tool_use",
-        Finish::Refusal => "refusal",
-    };
-    (json!(reason), Value::Null)
-}
-
 /// Tokens of the prompt. What is read from and written to the cache is not in `fresh`.
 struct Input {
     fresh: u64,
@@ -246,143 +234,4 @@ fn input(body: &Value) -> Input {
     let total = weight.tokens();
     let (read, written) = if marked || total >= CACHED_FROM { (total / 2, total / 4) } else { (0, 0) };
     Input { fresh: total.saturating_sub(read).saturating_sub(written), read, written }
-}
-
-struct Writer<'a> {
-    seed: u64,
-    model: &'a str,
-    /// Absent: no thinking block.
-    thinking: Option<Vec<String>>,
-    redacted: bool,
-    input: Input,
-    output: usize,
-}
-
-impl Writer<'_> {
-    fn usage(&self, output: usize) -> Value {
-        let Input { fresh, read, written } = self.input;
-        json!({
-            "input_tokens": fresh,
-            "cache_creation_input_tokens": written,
-            "cache_read_input_tokens": read,
-            "cache_creation": {"ephemeral_5m_input_tokens": written, "ephemeral_1h_input_tokens": 0},
-            "output_tokens": output,
-            "service_tier": "standard",
-        })
-    }
-
-    fn call(&self, at: usize) -> String {
-        format!("toolu_standin{:015x}{at}", self.seed & 0xfff_ffff_ffff_ffff)
-    }
-
-    fn message(&self, content: Vec<Value>, output: usize, (reason, sequence): (Value, Value)) -> String {
-        json!({
-            "id": format!("msg_standin{:016x}", self.seed), "type": "message", "role": "assistant", "model": self.model,
-            "content": content, "stop_reason": reason, "stop_sequence": sequence, "usage": self.usage(output),
-        })
-        .to_string()
-    }
-
-    fn opaque(&self, thinking: &[String]) -> Value {
-        json!({"type": "redacted_thinking", "data": signature(&thinking.concat())})
-    }
-
-    fn whole(&self, answer: &Answer) -> String {
-        let mut content = Vec::new();
-        if let Some(thinking) = &self.thinking {
-            let text = thinking.concat();
-            content.push(match self.redacted {
-                true => self.opaque(thinking),
-                false => json!({"type": "thinking", "signature": signature(&text), "thinking": text}),
-            });
-        }
-        if !answer.text.is_empty() {
-            content.push(json!({"type": "text", "text": answer.text.concat()}));
-        }
-        for (at, call) in answer.calls.iter().enumerate() {
-            // Arguments that `max_tokens` cut are no JSON.
-            let input = serde_json::from_str(&call.arguments.concat()).unwrap_or_else(|_| json!({}));
-            content.push(json!({"type": "tool_use", "id": self.call(at), "name": call.name, "input": input}));
-        }
-        self.message(content, self.output, ending(&answer.finish))
-    }
-
-    fn stream(&self, answer: &Answer) -> Events {
-        let mut blocks = Blocks { events: Events::default(), index: 0 };
-        let start = self.message(Vec::new(), 1, (Value::Null, Value::Null));
-        blocks.events.named("message_start", &[r#"{"type":"message_start","message":"#, &start, "}"]);
-        let mut pinged = false;
-        let mut open = |blocks: &mut Blocks, block: &Value| {
-            blocks.start(block);
-            if !std::mem::replace(&mut pinged, true) {
-                blocks.events.named("ping", &[r#"{"type":"ping"}"#]);
-            }
-        };
-        match &self.thinking {
-            Some(thinking) if self.redacted => {
-                open(&mut blocks, &self.opaque(thinking));
-                blocks.stop();
-            }
-            Some(thinking) => {
-                open(&mut blocks, &json!({"type": "thinking", "thinking": "", "signature": ""}));
-                thinking.iter().for_each(|piece| blocks.delta("thinking_delta", "thinking", piece));
-                blocks.delta("signature_delta", "signature", &signature(&thinking.concat()));
-                blocks.stop();
-            }
-            None => {}
-        }
-        if !answer.text.is_empty() {
-            open(&mut blocks, &json!({"type": "text", "text": ""}));
-            answer.text.iter().for_each(|piece| blocks.delta("text_delta", "text", piece));
-            blocks.stop();
-        }
-        for (at, call) in answer.calls.iter().enumerate() {
-            open(&mut blocks, &json!({"type": "tool_use", "id": self.call(at), "name": call.name, "input": {}}));
-            blocks.delta("input_json_delta", "partial_json", "");
-            call.arguments.iter().for_each(|piece| blocks.delta("input_json_delta", "partial_json", piece));
-            blocks.stop();
-        }
-        let (reason, sequence) = ending(&answer.finish);
-        let delta = json!({"stop_reason": reason, "stop_sequence": sequence});
-        let mut usage = self.usage(self.output);
-        if let Some(usage) = usage.as_object_mut() {
-            usage.retain(|name, _| name.ends_with("_tokens"));
-        }
-        let end = json!({"type": "message_delta", "delta": delta, "usage": usage});
-        blocks.events.named("message_delta", &[&end.to_string()]);
-        blocks.events.named("message_stop", &[r#"{"type":"message_stop"}"#]);
-        blocks.events
-    }
-}
-
-struct Blocks {
-    events: Events,
-    index: usize,
-}
-
-impl Blocks {
-    fn start(&mut self, block: &Value) {
-        let start = json!({"type": "content_block_start", "index": self.index, "content_block": block});
-        self.events.named("content_block_start", &[&start.to_string()]);
-    }
-
-    fn delta(&mut self, kind: &str, field: &str, piece: &str) {
-        let index = self.index.to_string();
-        let head = [
-            r#"{"type":"content_block_delta","index":"#,
-            &index,
-            r#","delta":{"type":""#,
-            kind,
-            r#"",""#,
-            field,
-            r#"":"#,
-        ];
-        self.events.named("content_block_delta", &[&head.concat(), &quoted(piece), "}}"]);
-    }
-
-    fn stop(&mut self) {
-        let index = self.index.to_string();
-        self.events.named("content_block_stop", &[r#"{"type":"content_block_stop","index":"#, &index, "}"]);
-        self.index = self.index.saturating_add(1);
-    }
 }

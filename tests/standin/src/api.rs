@@ -18,11 +18,13 @@ pub struct Api {
     pub key: fn(&HeaderMap) -> Option<&str>,
     pub answer: fn(&Ask) -> Result<Reply, Failure>,
     /// The failure with what the API leaves to the status filled in.
-    pub error: fn(&Failure) -> Value,
+    pub error: fn(&Failure) -> String,
     /// A failure in the middle of a stream, as one event.
     pub error_event: fn(&Failure) -> String,
     /// The failure that the vendor sends for a name that several vendors have a body for, such as `context_length_exceeded`.
     pub failure: fn(code: &str) -> Option<Failure>,
+    /// The status whose failure ends a stream unless another is asked for.
+    pub interruption: u16,
     /// Headers on every answer.
     pub headers: &'static [(&'static str, &'static str)],
     pub request_id: &'static str,

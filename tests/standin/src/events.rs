@@ -1,6 +1,6 @@
 //! The events of a stream, in one buffer.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 use std::ops::Range;
 
 #[derive(Default)]
@@ -75,6 +75,23 @@ impl Events {
 /// As a JSON string, with its quotes.
 pub fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
+}
+
+/// A JSON object with its members in this order, as vendors write them: `type` is often looked for first. A member is a value, or
+/// text that is JSON already.
+pub fn object(members: &[(&str, &dyn Display)]) -> String {
+    let mut out = String::from("{");
+    for (at, (name, value)) in members.iter().enumerate() {
+        let comma = if at > 0 { "," } else { "" };
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{comma}\"{name}\":{value}");
+    }
+    out.push('}');
+    out
+}
+
+pub fn list(items: &[String]) -> String {
+    format!("[{}]", items.join(","))
 }
 
 #[cfg(test)]

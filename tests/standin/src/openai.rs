@@ -1,14 +1,16 @@
 //! OpenAI Chat Completions.
 
 mod check;
+mod write;
 
 use hyper::HeaderMap;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::answer::{Answer, Choice, Finish, Format, Prompt, Tool, Weight, answer};
+use crate::answer::{Answer, Choice, Format, Prompt, Tool, Weight, answer};
 use crate::api::{Api, Ask, CREATED, Content, Failure, Reply, models};
 use crate::check::{Bad, Mode, Problem, Step};
-use crate::events::{Events, quoted};
+use crate::events::{object, quoted};
+use write::Writer;
 
 pub const API: Api = Api {
     name: "openai",
@@ -19,6 +21,7 @@ pub const API: Api = Api {
     error,
     error_event: |failure| format!("data: {}\n\n", error(failure)),
     failure,
+    interruption: 500,
     headers: &[
         ("openai-organization", "standin"),
         ("openai-processing-ms", "1"),
@@ -49,7 +52,7 @@ fn list(id: Option<&str>) -> Value {
     }
 }
 
-fn error(failure: &Failure) -> Value {
+fn error(failure: &Failure) -> String {
     let (kind, code, message) = match failure.status {
         401 => (
             "invalid_request_error",
@@ -72,12 +75,15 @@ fn error(failure: &Failure) -> Value {
     };
     // A message of its own says what its code says, if it has one.
     let code = if failure.message.is_some() && failure.status != 401 { None } else { code };
-    json!({"error": {
-        "message": failure.message.as_deref().unwrap_or(message),
-        "type": failure.kind.as_deref().unwrap_or(kind),
-        "param": failure.param,
-        "code": failure.code.as_deref().or(code),
-    }})
+    let null = Value::Null;
+    let text = |text: Option<&str>| text.map_or_else(|| null.to_string(), quoted);
+    let error = object(&[
+        ("message", &quoted(failure.message.as_deref().unwrap_or(message))),
+        ("type", &quoted(failure.kind.as_deref().unwrap_or(kind))),
+        ("param", &text(failure.param.as_deref())),
+        ("code", &text(failure.code.as_deref().or(code))),
+    ]);
+    object(&[("error", &error)])
 }
 
 fn failure(code: &str) -> Option<Failure> {
@@ -172,11 +178,11 @@ fn respond(ask: &Ask) -> Result<Reply, Failure> {
     };
     let content = if body.get("stream") == Some(&Value::Bool(true)) {
         let counted = body.pointer("/stream_options/include_usage") == Some(&Value::Bool(true));
-        Content::Stream(text.stream(&answers, counted.then_some(&usage)))
+        Content::Stream(text.stream(&answers, counted.then_some(usage.as_str())))
     } else {
         Content::Whole(text.whole(&answers, &usage))
     };
-    Ok(Reply { content, usage })
+    Ok(Reply { content, usage: serde_json::from_str(&usage).unwrap_or_default() })
 }
 
 fn prompt(body: &Value) -> Prompt {
@@ -243,7 +249,7 @@ fn text(content: &Value) -> String {
     }
 }
 
-fn usage(body: &Value, answers: &[Answer]) -> Value {
+fn usage(body: &Value, answers: &[Answer]) -> String {
     let mut weight = Weight::default();
     ["messages", "tools", "response_format"]
         .iter()
@@ -254,135 +260,18 @@ fn usage(body: &Value, answers: &[Answer]) -> Value {
     let reasoning: usize = answers.iter().map(|answer| answer.thinking.len()).sum();
     let output: usize = answers.iter().map(Answer::tokens).sum();
     let total = u64::try_from(output).unwrap_or(u64::MAX).saturating_add(input);
-    json!({
-        "prompt_tokens": input,
-        "completion_tokens": output,
-        "total_tokens": total,
-        "prompt_tokens_details": {"cached_tokens": cached, "audio_tokens": 0},
-        "completion_tokens_details": {
-            "reasoning_tokens": reasoning, "audio_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0,
-        },
-    })
-}
-
-struct Writer<'a> {
-    id: String,
-    seed: u64,
-    model: &'a str,
-    logprobs: bool,
-    /// Thinking is shown.
-    reasoning: bool,
-    /// `tool_choice` names a function.
-    named: bool,
-}
-
-impl Writer<'_> {
-    fn whole(&self, answers: &[Answer], usage: &Value) -> String {
-        let choices: Vec<Value> =
-            answers.iter().enumerate().map(|(index, answer)| self.choice(index, answer)).collect();
-        json!({
-            "id": self.id, "object": "chat.completion", "created": CREATED, "model": self.model, "choices": choices,
-            "usage": usage, "service_tier": "default", "system_fingerprint": "fp_standin",
-        })
-        .to_string()
-    }
-
-    fn choice(&self, index: usize, answer: &Answer) -> Value {
-        let refused = answer.finish == Finish::Refusal;
-        let said = || Value::String(answer.text.concat());
-        let content = if refused || !answer.calls.is_empty() { Value::Null } else { said() };
-        let mut message = Map::new();
-        message.insert("role".to_owned(), json!("assistant"));
-        message.insert("content".to_owned(), content);
-        message.insert("refusal".to_owned(), if refused { said() } else { Value::Null });
-        message.insert("annotations".to_owned(), json!([]));
-        if self.reasoning && !answer.thinking.is_empty() {
-            message.insert("reasoning_content".to_owned(), answer.thinking.concat().into());
-        }
-        if !answer.calls.is_empty() {
-            let calls = answer.calls.iter().enumerate().map(|(at, call)| {
-                let function = json!({"name": call.name, "arguments": call.arguments.concat()});
-                json!({"id": self.call(index, at), "type": "function", "function": function})
-            });
-            message.insert("tool_calls".to_owned(), calls.collect());
-        }
-        let logprobs = match self.logprobs {
-            true => {
-                json!({"content": answer.text.iter().map(|token| logprob(token)).collect::<Vec<_>>(), "refusal": null})
-            }
-            false => Value::Null,
-        };
-        json!({"index": index, "message": message, "logprobs": logprobs, "finish_reason": self.finish(answer)})
-    }
-
-    fn call(&self, choice: usize, at: usize) -> String {
-        format!("call_standin{:012x}{choice}{at}", self.seed & 0xffff_ffff_ffff)
-    }
-
-    fn finish(&self, answer: &Answer) -> &'static str {
-        match answer.finish {
-            // The vendor says `stop` when the function to call was named.
-            Finish::Calls if self.named => "stop",
-            Finish::Calls => "tool_calls",
-            Finish::Length => "length",
-            Finish::Stop | Finish::Sequence(_) | Finish::Refusal => "stop",
-        }
-    }
-
-    /// `usage` only when the client asked for it.
-    fn stream(&self, answers: &[Answer], usage: Option<&Value>) -> Events {
-        let mut events = Events::default();
-        let head = format!(
-            r#"{{"id":{},"object":"chat.completion.chunk","created":{CREATED},"model":{},"service_tier":"default","system_fingerprint":"fp_standin","choices":["#,
-            quoted(&self.id),
-            quoted(self.model),
-        );
-        let tail = if usage.is_some() { r#"],"usage":null}"# } else { "]}" };
-        for (index, answer) in answers.iter().enumerate() {
-            let start = format!(r#"{{"index":{index},"delta":"#);
-            let mut chunk = |delta: &[&str], end: &str| {
-                let mut parts = vec![head.as_str(), &start];
-                parts.extend(delta);
-                parts.extend([end, tail]);
-                events.data(&parts);
-            };
-            let open = r#","logprobs":null,"finish_reason":null}"#;
-            let first = if answer.calls.is_empty() { r#""""# } else { "null" };
-            chunk(&[r#"{"role":"assistant","content":"#, first, r#","refusal":null}"#], open);
-            for thought in answer.thinking.iter().filter(|_| self.reasoning) {
-                chunk(&[r#"{"reasoning_content":"#, &quoted(thought), "}"], open);
-            }
-            let field = if answer.finish == Finish::Refusal { r#"{"refusal":"# } else { r#"{"content":"# };
-            for piece in &answer.text {
-                let delta = [field, &quoted(piece), "}"];
-                if self.logprobs {
-                    let logprobs = json!({"content": [logprob(piece)], "refusal": null});
-                    chunk(&delta, &format!(r#","logprobs":{logprobs},"finish_reason":null}}"#));
-                } else {
-                    chunk(&delta, open);
-                }
-            }
-            for (at, call) in answer.calls.iter().enumerate() {
-                let (id, name) = (quoted(&self.call(index, at)), quoted(&call.name));
-                let begun = format!(
-                    r#"{{"index":{at},"id":{id},"type":"function","function":{{"name":{name},"arguments":""}}}}"#
-                );
-                chunk(&[r#"{"tool_calls":["#, &begun, "]}"], open);
-                let piece_of = format!(r#"{{"tool_calls":[{{"index":{at},"function":{{"arguments":"#);
-                for piece in &call.arguments {
-                    chunk(&[&piece_of, &quoted(piece), "}}]}"], open);
-                }
-            }
-            chunk(&["{}"], &format!(r#","logprobs":null,"finish_reason":"{}"}}"#, self.finish(answer)));
-        }
-        if let Some(usage) = usage {
-            events.data(&[&head, r#"],"usage":"#, &usage.to_string(), "}"]);
-        }
-        events.data(&["[DONE]"]);
-        events
-    }
-}
-
-fn logprob(token: &str) -> Value {
-    json!({"token": token, "logprob": -0.25, "bytes": token.as_bytes(), "top_logprobs": []})
+    let prompt = object(&[("cached_tokens", &cached), ("audio_tokens", &0)]);
+    let completion = object(&[
+        ("reasoning_tokens", &reasoning),
+        ("audio_tokens", &0),
+        ("accepted_prediction_tokens", &0),
+        ("rejected_prediction_tokens", &0),
+    ]);
+    object(&[
+        ("prompt_tokens", &input),
+        ("completion_tokens", &output),
+        ("total_tokens", &total),
+        ("prompt_tokens_details", &prompt),
+        ("completion_tokens_details", &completion),
+    ])
 }

@@ -210,7 +210,12 @@ impl Call<'_> {
     /// The failure that was asked for, the vendor's own where it has one.
     fn demanded(&self, faults: &Faults, named: Option<Failure>) -> Failure {
         let named = named.unwrap_or_default();
-        let fallback = if named.status == 0 { 503 } else { named.status };
+        let interrupts = faults.error_event.is_some() || faults.error_body;
+        let fallback = match named.status {
+            0 if interrupts => self.api.interruption,
+            0 => 503,
+            status => status,
+        };
         Failure {
             status: faults.status.filter(|status| *status >= 400).unwrap_or(fallback),
             kind: faults.kind.clone().or(named.kind),
@@ -225,7 +230,7 @@ impl Call<'_> {
         retry_after(&mut headers, faults);
         let (kind, body) = match faults.html {
             true => ("text/html", HTML.to_owned()),
-            false => ("application/json", (self.api.error)(failure).to_string()),
+            false => ("application/json", (self.api.error)(failure)),
         };
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         let (steps, length) = whole(body, faults);

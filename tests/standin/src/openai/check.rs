@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::check::{At, Checked, Field, Kind, Mode, fields, is_base64, is_name, object, opt, req, text_or};
+use crate::check::{At, Checked, Field, Kind, Mode, Problem, fields, is_base64, is_name, object, opt, req, text_or};
 
 const TOP: &[Field] = &[
     req("messages", Kind::With(messages)),
@@ -251,7 +251,10 @@ fn message(value: &Value, at: &At) -> Checked {
     let role = given.get("role").and_then(Value::as_str).unwrap_or_default();
     match MESSAGES.iter().find(|(known, _)| *known == role) {
         Some((_, table)) => fields(given, at, &[&[req("role", Kind::Str)], table])?,
-        None => return fields(given, at, &[&[req("role", Kind::OneOf(roles))]]),
+        None => {
+            let role = given.get("role").ok_or_else(|| At::Key(at, "role").bad(Problem::Missing))?;
+            return Kind::OneOf(roles).check(role, &At::Key(at, "role"));
+        }
     }
     let has = |name: &str| given.get(name).is_some_and(|value| !value.is_null());
     let says = ["content", "tool_calls", "function_call", "refusal", "audio"].iter().any(|name| has(name));
