@@ -2,7 +2,7 @@ use serde_yaml_ng::{Mapping, Value};
 
 use super::envoy::{Arrived, Outcome};
 use super::headers::Headers;
-use super::model::{Expect, Pairs, Received, json, object};
+use super::model::{Expect, Pairs, Received, bytes, object};
 
 /// What an attempt brought, against the script's expectation; each difference is a line.
 pub fn attempt(want: &Received, got: &Arrived) -> Vec<String> {
@@ -68,12 +68,14 @@ fn header(wrong: &mut Vec<String>, name: &str, want: Option<&str>, got: &Headers
 fn body(wrong: &mut Vec<String>, want: Option<&Value>, texts: &Texts, got: &[u8]) {
     let seen = String::from_utf8_lossy(got);
     if let Some(want) = want {
-        let as_json = json(want).and_then(|text| parsed(text.as_bytes()));
-        match (as_json, parsed(got)) {
-            (Ok(want), Ok(got)) if want == got => {}
-            (Ok(want), Ok(_)) => wrong.push(format!("body:\n  {seen}\nnot:\n  {want}")),
-            (Ok(_), Err(error)) => wrong.push(format!("body is not JSON ({error}): {seen}")),
-            (Err(error), _) => wrong.push(format!("the expected body is not JSON: {error}")),
+        let want = bytes(Some(want), None).map(Option::unwrap_or_default);
+        match want.as_ref().map(|want| (parsed(want), parsed(got))) {
+            Ok((Ok(want), Ok(got))) if want == got => {}
+            _ if want.as_deref() == Ok(got) => {}
+            _ => {
+                let want = want.map_or_else(|error| error, |want| String::from_utf8_lossy(&want).into_owned());
+                wrong.push(format!("body:\n  {seen}\nnot:\n  {want}"));
+            }
         }
     }
     if let Some(text) = texts.text

@@ -13,8 +13,14 @@ const SINGLE: [&str; 10] = [
 ];
 
 /// A header map as Envoy keeps it: in order, names in lower case, values any bytes, names may repeat.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(String, Vec<u8>)>);
+
+impl std::fmt::Debug for Headers {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.debug_map().entries(self.iter().map(|(n, v)| (n, String::from_utf8_lossy(v)))).finish()
+    }
+}
 
 impl Headers {
     pub fn of(pairs: &[(&str, &str)]) -> Headers {

@@ -103,7 +103,9 @@ fn request(request: &Request, cuts: Cuts) -> Result<Message, String> {
     if body.is_some() {
         headers.set("content-type", b"application/json");
     }
-    if let (Some(body), None) = (&body, &request.trailers) {
+    if request.chunk.is_some() || request.trailers.is_some() {
+        headers.set("transfer-encoding", b"chunked");
+    } else if let Some(body) = &body {
         headers.set("content-length", body.len().to_string().as_bytes());
     }
     given(&mut headers, &request.headers);
@@ -122,11 +124,11 @@ fn script(answer: &Answer, cuts: Cuts) -> Result<Script, String> {
     let body = bytes(answer.body.as_ref(), answer.body_base64.as_deref())?;
     let mut headers = Headers::of(&[(":status", &answer.status.unwrap_or(200).to_string())]);
     given(&mut headers, &answer.headers);
-    let stream = headers.text("content-type").is_some_and(|t| t.starts_with("text/event-stream"));
-    let known = answer.fault.is_none() && answer.trailers.is_none() && !stream;
-    if known && !answer.headers.0.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length")) {
-        let length = body.as_ref().map_or(0, Vec::len);
-        headers.set("content-length", length.to_string().as_bytes());
+    let status = answer.status.unwrap_or(200);
+    if answer.chunk.is_some() || answer.trailers.is_some() || answer.fault == Some(Fault::Cut) {
+        headers.set("transfer-encoding", b"chunked");
+    } else if headers.first("content-length").is_none() && ![204, 304].contains(&status) {
+        headers.set("content-length", body.as_ref().map_or(0, Vec::len).to_string().as_bytes());
     }
     let message = Message {
         chunk: cuts.response.map(|size| piece(size, body.as_ref())).or(answer.chunk),

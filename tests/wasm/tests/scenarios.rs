@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sluice_wasm::scenario::envoy::Outcome;
 use sluice_wasm::scenario::model::{Runner, Scenario, load};
@@ -6,8 +6,10 @@ use sluice_wasm::scenario::run::{Cuts, file};
 
 use super::PROGRAM;
 
+/// `tests/scenarios`, or the folder that `SLUICE_SCENARIOS` names.
 pub fn files() -> Vec<(String, Vec<Scenario>)> {
-    load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")).unwrap()
+    let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+    load(&std::env::var_os("SLUICE_SCENARIOS").map_or_else(own, PathBuf::from)).unwrap()
 }
 
 fn run(calls: &[Scenario], cuts: Cuts) -> Result<Vec<Outcome>, String> {
