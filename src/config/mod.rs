@@ -6,6 +6,7 @@ mod model;
 mod node;
 mod provider;
 mod reader;
+mod structure;
 mod suggest;
 
 use crate::error::Kind;
@@ -92,11 +93,18 @@ pub const RETRY_KINDS: &[Kind] = &[
     Kind::BadAnswer,
 ];
 
-/// Checks a configuration. `env` gives the values of environment variables.
+/// Checks a configuration: JSON text, or a protobuf `Struct` as Envoy hands it over. `env` gives the values of
+/// environment variables.
 pub fn load(document: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Role, Vec<Problem>> {
-    let value = serde_json::from_slice(document)
-        .map_err(|e| vec![Problem { path: String::new(), message: format!("not a JSON document: {e}") }])?;
+    let is_json = document.trim_ascii_start().starts_with(b"{");
+    let value =
+        if is_json { serde_json::from_slice(document).map_err(|e| e.to_string()) } else { structure_of(document) };
+    let value = value.map_err(|e| vec![Problem { path: String::new(), message: e }])?;
     reader::read(&value, env)
+}
+
+fn structure_of(document: &[u8]) -> Result<serde_json::Value, String> {
+    structure::read(document).ok_or_else(|| "must be a mapping: a google.protobuf.Struct, or JSON text".to_owned())
 }
 
 #[cfg(test)]

@@ -1,0 +1,158 @@
+//! A protobuf `Struct`, which Envoy hands to a module as it is on the wire, not as JSON.
+//!
+//! Fields as in `google/protobuf/struct.proto`.
+
+use serde_json::{Map, Value};
+
+/// Nesting that is refused.
+const MAX_DEPTH: usize = 64;
+
+/// The bytes as a mapping; `None`: they are no `Struct`.
+pub fn read(bytes: &[u8]) -> Option<Value> {
+    structure(Wire(bytes), 0)
+}
+
+/// What is left of a message.
+struct Wire<'a>(&'a [u8]);
+
+enum Field<'a> {
+    Varint(u64),
+    Fixed64([u8; 8]),
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Wire<'a> {
+    fn varint(&mut self) -> Option<u64> {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let (byte, rest) = self.0.split_first()?;
+            self.0 = rest;
+            value |= u64::from(byte & 0x7f).checked_shl(shift)?;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(len)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    /// The next field and its number.
+    fn field(&mut self) -> Option<(u64, Field<'a>)> {
+        let tag = self.varint()?;
+        let field = match tag & 7 {
+            0 => Field::Varint(self.varint()?),
+            1 => Field::Fixed64(self.take(8)?.try_into().ok()?),
+            2 => {
+                let len = usize::try_from(self.varint()?).ok()?;
+                Field::Bytes(self.take(len)?)
+            }
+            _ => return None,
+        };
+        Some((tag >> 3, field))
+    }
+}
+
+fn structure(mut wire: Wire<'_>, depth: usize) -> Option<Value> {
+    let mut map = Map::new();
+    while !wire.0.is_empty() {
+        let (1, Field::Bytes(entry)) = wire.field()? else { return None };
+        let mut entry = Wire(entry);
+        let (mut key, mut entry_value) = (String::new(), Value::Null);
+        while !entry.0.is_empty() {
+            match entry.field()? {
+                (1, Field::Bytes(text)) => key = String::from_utf8(text.to_vec()).ok()?,
+                (2, Field::Bytes(bytes)) => entry_value = value(Wire(bytes), depth)?,
+                _ => return None,
+            }
+        }
+        map.insert(key, entry_value);
+    }
+    Some(Value::Object(map))
+}
+
+fn value(mut wire: Wire<'_>, depth: usize) -> Option<Value> {
+    let depth = depth.checked_add(1).filter(|depth| *depth <= MAX_DEPTH)?;
+    let mut value = Value::Null;
+    while !wire.0.is_empty() {
+        value = match wire.field()? {
+            (1, Field::Varint(_)) => Value::Null,
+            (2, Field::Fixed64(bytes)) => f64::from_le_bytes(bytes).into(),
+            (3, Field::Bytes(text)) => Value::String(String::from_utf8(text.to_vec()).ok()?),
+            (4, Field::Varint(flag)) => Value::Bool(flag != 0),
+            (5, Field::Bytes(bytes)) => structure(Wire(bytes), depth)?,
+            (6, Field::Bytes(bytes)) => list(Wire(bytes), depth)?,
+            _ => return None,
+        };
+    }
+    Some(value)
+}
+
+fn list(mut wire: Wire<'_>, depth: usize) -> Option<Value> {
+    let mut items = Vec::new();
+    while !wire.0.is_empty() {
+        let (1, Field::Bytes(bytes)) = wire.field()? else { return None };
+        items.push(value(Wire(bytes), depth)?);
+    }
+    Some(Value::Array(items))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+    use serde_json::json;
+
+    /// As Envoy 1.40 gave it for `{role: provider}`.
+    const ROLE: &[u8] = b"\n\x12\n\x04role\x12\n\x1a\x08provider";
+
+    #[test]
+    fn a_struct_from_envoy_is_read() {
+        assert_eq!(read(ROLE), Some(json!({"role": "provider"})));
+        assert_eq!(read(b""), Some(json!({})));
+    }
+
+    #[test]
+    fn every_kind_of_value_is_read() {
+        let number = [b"\n\x0e\n\x01n\x12\x09\x11".as_slice(), &30.0_f64.to_le_bytes()].concat();
+        assert_eq!(read(&number), Some(json!({"n": 30.0})));
+        assert_eq!(read(b"\n\x07\n\x01b\x12\x02\x20\x01"), Some(json!({"b": true})));
+        assert_eq!(read(b"\n\x07\n\x01z\x12\x02\x08\x00"), Some(json!({"z": null})));
+        assert_eq!(read(b"\n\x0c\n\x01l\x12\x07\x32\x05\n\x03\x1a\x01x"), Some(json!({"l": ["x"]})));
+        assert_eq!(read(b"\n\x07\n\x01s\x12\x02\x2a\x00"), Some(json!({"s": {}})));
+    }
+
+    #[test]
+    fn cut_or_foreign_bytes_are_none() {
+        for end in 1..ROLE.len() {
+            assert_eq!(read(&ROLE[..end]), None, "{end}");
+        }
+        assert_eq!(read(b"role: gateway"), None);
+        assert_eq!(read(&[0xff; 32]), None);
+    }
+
+    #[test]
+    fn nesting_has_a_limit() {
+        let mut bytes = Vec::new();
+        for _ in 0..40 {
+            bytes = [&[0x32, (bytes.len() + 2) as u8, 0x0a, bytes.len() as u8], bytes.as_slice()].concat();
+            if bytes.len() > 100 {
+                break;
+            }
+        }
+        let entry = [b"\n\x01l\x12".as_slice(), &[bytes.len() as u8], &bytes].concat();
+        let document = [&[0x0a, entry.len() as u8], entry.as_slice()].concat();
+        assert!(read(&document).is_some());
+        let deep = (0..70).fold(Vec::new(), |inner: Vec<u8>, _| {
+            let len = |n: usize| if n < 128 { vec![n as u8] } else { vec![(n & 0x7f) as u8 | 0x80, (n >> 7) as u8] };
+            let item = [vec![0x0a], len(inner.len()), inner].concat();
+            [vec![0x32], len(item.len()), item].concat()
+        });
+        let len = |n: usize| if n < 128 { vec![n as u8] } else { vec![(n & 0x7f) as u8 | 0x80, (n >> 7) as u8] };
+        let entry = [b"\n\x01l\x12".to_vec(), len(deep.len()), deep].concat();
+        assert_eq!(read(&[vec![0x0a], len(entry.len()), entry].concat()), None);
+    }
+}
