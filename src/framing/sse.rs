@@ -1,13 +1,5 @@
 //! Server-sent events, in every form the WHATWG standard allows.
 
-#[cfg(any(test, fuzzing))]
-mod fuzz;
-#[cfg(test)]
-mod tests;
-
-#[cfg(any(test, fuzzing))]
-pub use fuzz::fuzz_sse;
-
 use memchr::{memchr, memchr2};
 
 /// Largest event held while its end has not arrived. Providers' largest, a whole image or file, stay far below.
@@ -248,3 +240,11 @@ pub fn write(out: &mut Vec<u8>, name: Option<&str>, data: &[u8]) {
     }
     out.push(b'\n');
 }
+
+#[cfg(any(test, fuzzing))]
+mod fuzz;
+#[cfg(any(test, fuzzing))]
+pub use fuzz::fuzz_sse;
+
+#[cfg(test)]
+mod tests;

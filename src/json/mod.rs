@@ -91,7 +91,7 @@ impl<'a> Object<'a> {
         scan.space();
         let more = scan.take(b',');
         if !more && !scan.take(b'}') {
-            return Err(within(Bad { what: "expected `,` or `}`", at: scan.at }, &name));
+            return scan.bad("expected `,` or `}`").map_err(|bad| within(bad, &name));
         }
         scan.space();
         self.members.push(Member { name, whole: start..end, value: value..end });
@@ -251,3 +251,11 @@ fn shown(name: &str) -> String {
         _ => name.to_owned(),
     }
 }
+
+#[cfg(any(test, fuzzing))]
+mod fuzz;
+#[cfg(any(test, fuzzing))]
+pub use fuzz::fuzz_object;
+
+#[cfg(test)]
+mod tests;
