@@ -5,7 +5,7 @@
 //! To add one: a file (a folder when it outgrows one) that implements [`Api`], its line in [`APIS`], its cases in
 //! `tests/golden/`. The tests here then hold it against every other.
 
-mod anthropic;
+pub mod anthropic;
 mod openai;
 
 use crate::chat::{Answer, Event, Losses, Request, Usage};

@@ -22,8 +22,13 @@ mod watch;
 mod write;
 mod writer;
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
+
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_write;
 
 use super::{Api, Asked, Operation, Seen, Spliced, Target, Verdict, Written};
 use crate::chat::{Answer, Request};

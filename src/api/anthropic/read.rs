@@ -171,19 +171,23 @@ fn user(parts: Vec<Part>, turns: &mut Vec<Turn>) {
     }
 }
 
+/// Words that are new since this was written are kept with the members that no field stands for.
 fn reasoning(body: &Object<'_>, request: &mut Request) -> Result<(), Error> {
     let mut reasoning = Reasoning::default();
     let mut asked = false;
-    if let Some(raw) = given(body, "thinking") {
+    if let Some(text) = given(body, "thinking") {
         let at = At::top("thinking");
-        if let Some(Map(thinking)) = read::<Map<Thinking<'_>>>(raw, at)? {
+        if let Some(Map(thinking)) = read::<Map<Thinking<'_>>>(text, at)? {
             asked = true;
             match &*thinking.kind.need(at, "type")? {
                 "enabled" => reasoning.budget = Some(thinking.budget_tokens.need(at, "budget_tokens")?),
                 "adaptive" => reasoning.adaptive = true,
                 // `between_tools` is disabled, and says how to show what is written between calls.
                 "disabled" | "between_tools" => reasoning.effort = Some(Effort::None),
-                _ => return Err(at.key("type").error("must be enabled, disabled or adaptive")),
+                _ => {
+                    asked = false;
+                    request.extra.push(("thinking".to_owned(), raw(text)?));
+                }
             }
             reasoning.display = thinking.display.get(at, "display")?.map(Cow::into_owned);
         }
@@ -191,18 +195,23 @@ fn reasoning(body: &Object<'_>, request: &mut Request) -> Result<(), Error> {
     if let Some(config) = given(body, "output_config") {
         let at = At::top("output_config");
         for (name, value) in members(config, at)? {
-            match &*name {
-                "effort" => {
-                    if let Some(word) = read::<Cow<'_, str>>(value.get(), at.key("effort"))? {
-                        let effort = effort(&word, at)?;
+            let known = match &*name {
+                "effort" => match read::<Cow<'_, str>>(value.get(), at.key("effort"))?.map(|word| effort(&word)) {
+                    Some(Some(effort)) => {
                         asked = true;
-                        if reasoning.effort.is_none() {
-                            reasoning.effort = Some(effort);
-                        }
+                        reasoning.effort = reasoning.effort.or(Some(effort));
+                        true
                     }
+                    known => known.is_none(),
+                },
+                "format" => {
+                    request.format = format(value.get(), at.key("format"))?;
+                    request.format.is_some() || value.get() == "null"
                 }
-                "format" => request.format = format(value.get(), at.key("format"))?,
-                _ => request.extra.push((name.into_owned(), value.to_owned())),
+                _ => false,
+            };
+            if !known {
+                request.extra.push((name.into_owned(), value.to_owned()));
             }
         }
     }
@@ -214,22 +223,21 @@ fn reasoning(body: &Object<'_>, request: &mut Request) -> Result<(), Error> {
     Ok(())
 }
 
-fn effort(word: &str, at: At<'_>) -> Result<Effort, Error> {
-    Ok(match word {
+fn effort(word: &str) -> Option<Effort> {
+    Some(match word {
         "low" => Effort::Low,
         "medium" => Effort::Medium,
         "high" => Effort::High,
         "xhigh" => Effort::XHigh,
         "max" => Effort::Max,
-        _ => return Err(at.key("effort").error("must be low, medium, high, xhigh or max")),
+        _ => return None,
     })
 }
 
 fn format(raw: &str, at: At<'_>) -> Result<Option<Format>, Error> {
     let Some(Map(format)) = read::<Map<OutputFormat<'_>>>(raw, at)? else { return Ok(None) };
-    let kind = format.kind.need(at, "type")?;
-    if kind != "json_schema" {
-        return Err(at.key("type").error("must be json_schema"));
+    if format.kind.need(at, "type")? != "json_schema" {
+        return Ok(None);
     }
     let schema = keep(format.schema).ok_or_else(|| at.key("schema").error("is required"))?;
     // The schema is always held to.

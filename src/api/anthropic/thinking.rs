@@ -34,13 +34,7 @@ pub(super) fn plan(request: &Request, target: &Target<'_>, can: &Abilities, forc
     let max_tokens = request.max_tokens.unwrap_or(target.max_tokens).max(1);
     let mut plan = Plan { mode: Mode::Unsaid, effort: None, max_tokens };
     let off = if can.thinks_unasked && !can.always_thinks { Mode::Off } else { Mode::Unsaid };
-    let Some(reasoning) = &request.reasoning else {
-        // A model that thinks unasked refuses to be forced as well.
-        if forced {
-            plan.mode = off;
-        }
-        return plan;
-    };
+    let Some(reasoning) = &request.reasoning else { return plan };
     if reasoning.effort == Some(Effort::None) {
         plan.mode = off;
         if can.always_thinks {
@@ -52,15 +46,14 @@ pub(super) fn plan(request: &Request, target: &Target<'_>, can: &Abilities, forc
     if can.effort {
         plan.effort = asked.map(|effort| word(effort, can, losses));
     }
-    if forced {
-        losses.hint("reasoning", "the model does not think when a tool is forced");
-        plan.mode = off;
-        return plan;
-    }
     match can.thinks {
         Thinks::Never => losses.hint("reasoning", "the model does not think"),
         Thinks::Adaptive => plan.mode = Mode::Adaptive,
         Thinks::Budget => {
+            if forced {
+                losses.hint("reasoning", "the model does not think when a tool is forced");
+                return plan;
+            }
             if !signed(request) {
                 losses.hint("reasoning", "the thinking that led to the last tool call is not at hand");
                 return plan;

@@ -53,6 +53,9 @@ fn note(seen: &mut Seen, usage: Is<Map<Usage>>, model: Is<Cow<'_, str>>) {
 
 /// Most events are deltas of content: they are known by name and not looked into.
 pub(super) fn event(name: &[u8], data: &[u8], seen: &mut Seen) {
+    if seen.ended {
+        return;
+    }
     let kind = if matches!(name, b"" | b"message") { unnamed(data) } else { name };
     match kind {
         b"content_block_delta" => seen.content = true,

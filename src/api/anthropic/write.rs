@@ -91,8 +91,7 @@ fn form<'a>(request: &'a Request, can: &Abilities, losses: &mut Losses) -> Form<
         return Form::Native(tight);
     }
     let free = request.tools.is_empty() || request.tool_choice == Some(ToolChoice::None);
-    // A model that always thinks cannot be forced to call a tool.
-    if free && !can.always_thinks {
+    if free {
         return Form::Tool(schema, description);
     }
     let why = "the model cannot be held to this schema while it has tools: it is asked for in words";
