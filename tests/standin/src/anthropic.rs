@@ -135,6 +135,17 @@ fn signature(thinking: &str) -> String {
     format!("StandinSignature{:016x}", hash(thinking.as_bytes()))
 }
 
+/// Thinking that only this server can read: it knows its own again too.
+fn sealed(thinking: &str) -> String {
+    let hidden = format!("{:016x}", hash(thinking.as_bytes()));
+    let seal = signature(&hidden);
+    hidden + &seal
+}
+
+fn is_sealed(data: &str) -> bool {
+    data.split_at_checked(16).is_some_and(|(hidden, seal)| signature(hidden) == seal)
+}
+
 fn respond(ask: &Ask) -> Result<Reply, Failure> {
     if !ask.headers.contains_key("anthropic-version") {
         return Err(Failure::new(400, "anthropic-version: header is required"));
@@ -194,7 +205,11 @@ fn prompt(body: &Value) -> Prompt {
         }
         _ => Choice::Auto,
     };
-    let thinks = matches!(body.pointer("/thinking/type").and_then(Value::as_str), Some("enabled" | "adaptive"));
+    // Adaptive thinking gives way to a forced call; thinking with a budget refuses one.
+    let thinks = match body.pointer("/thinking/type").and_then(Value::as_str) {
+        Some("adaptive") => !matches!(choice, Choice::Any | Choice::Named(_)),
+        kind => kind == Some("enabled"),
+    };
     let stop = list("stop_sequences").iter().filter_map(Value::as_str).map(str::to_owned);
     Prompt {
         text,

@@ -15,6 +15,7 @@ mod schema;
 mod server;
 mod socket;
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -69,7 +70,8 @@ async fn run(options: Options) -> Result<(), String> {
     }
     for (listener, listen) in bound {
         let address = listener.local_addr().map_err(|error| error.to_string())?;
-        println!("listening {} http://{address}", listen.name());
+        // Whoever started it may not read what it says.
+        let _ = writeln!(std::io::stdout().lock(), "listening {} http://{address}", listen.name());
         tokio::spawn(socket::accept(listener, listen.api, Arc::clone(&server)));
     }
     tokio::select! {

@@ -1,5 +1,6 @@
 //! One request: which API, whose key, which faults, what answer.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -141,7 +142,7 @@ impl Call<'_> {
         let streams = request.get("stream") == Some(&Value::Bool(true));
         if faults.reset == Some(0) {
             self.line.abort();
-            self.remember(&Answer::nothing(), asked, streams);
+            self.remember(&Answer::nothing(), asked, streams, body);
             return Err(Aborted);
         }
         let ask = Ask { headers: &self.head.headers, body: &request, model: &model, shape: &faults.shape, seed };
@@ -262,7 +263,7 @@ impl Call<'_> {
         self.finish(answer, model, false, body, hash(body))
     }
 
-    /// Adds the vendor's headers, records and logs.
+    /// Adds the vendor's headers.
     fn finish(&self, mut answer: Answer, model: &str, streams: bool, body: &[u8], seed: u64) -> Response<Play> {
         for (name, value) in self.api.headers {
             answer.headers.entry(*name).or_insert(HeaderValue::from_static(value));
@@ -270,14 +271,15 @@ impl Call<'_> {
         if let Ok(id) = HeaderValue::try_from(format!("req_standin{seed:016x}")) {
             answer.headers.insert(self.api.request_id, id);
         }
-        if self.server.log {
-            self.log(&answer, model, body);
-        }
-        let watch = self.remember(&answer, model, streams);
+        let watch = self.remember(&answer, model, streams, body);
         plain(answer, self.line.clone(), Some(watch))
     }
 
-    fn remember(&self, answer: &Answer, model: &str, stream: bool) -> Watch {
+    /// Records and logs.
+    fn remember(&self, answer: &Answer, model: &str, stream: bool, body: &[u8]) -> Watch {
+        if self.server.log {
+            self.log(answer, model, body);
+        }
         self.server.memory.remember(Entry {
             api: self.api.name,
             path: self.head.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
@@ -296,19 +298,18 @@ impl Call<'_> {
             Some(((*name).to_owned(), Value::from(value.to_str().unwrap_or("?"))))
         });
         let digest: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
-        println!(
-            "{}",
-            json!({
-                "api": self.api.name,
-                "method": self.head.method.as_str(),
-                "path": self.head.uri.path(),
-                "model": model,
-                "headers": shown.collect::<serde_json::Map<_, _>>(),
-                "body_sha256": digest,
-                "status": answer.status,
-                "usage": answer.usage,
-            })
-        );
+        let line = json!({
+            "api": self.api.name,
+            "method": self.head.method.as_str(),
+            "path": self.head.uri.path(),
+            "model": model,
+            "headers": shown.collect::<serde_json::Map<_, _>>(),
+            "body_sha256": digest,
+            "status": answer.status,
+            "usage": answer.usage,
+        });
+        // A reader that has gone away is no reason to stop answering.
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
     }
 }
 

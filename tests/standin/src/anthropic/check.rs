@@ -172,7 +172,8 @@ fn message(value: &Value, at: &At) -> Checked {
         Some("user") => Kind::With(|value, at| text_or(value, at, &Kind::List(0, &Kind::Tagged(USER)))),
         // Blocks of server tools are not looked into.
         Some("assistant") => Kind::With(|value, at| text_or(value, at, &Kind::List(0, &Kind::With(said)))),
-        Some("system") if !matches!(at, At::Index(_, 0)) => Kind::With(system),
+        // In mid-conversation it may also add tools: not looked into.
+        Some("system") if !matches!(at, At::Index(_, 0)) => Kind::Any,
         _ => Kind::Any,
     };
     let roles = Kind::OneOf(&["user", "assistant", "system"]);
@@ -233,7 +234,7 @@ fn thinking(given: &Map<String, Value>, top: &At) -> Result<bool, crate::check::
         return top.rule("`top_p` must be greater than or equal to 0.95 or unset when thinking is enabled.");
     }
     let forced = given.get("tool_choice").and_then(|choice| choice.get("type")).and_then(Value::as_str);
-    if matches!(forced, Some("any" | "tool")) {
+    if kind == Some("enabled") && matches!(forced, Some("any" | "tool")) {
         return top.rule("Thinking may not be enabled when tool_choice forces tool use.");
     }
     Ok(kind == Some("enabled"))

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::signature;
+use super::{is_sealed, signature};
 use crate::check::{At, Checked};
 
 /// Consecutive messages of one role, as the vendor joins them.
@@ -54,9 +54,9 @@ pub fn check(messages: &[Value], at: &At, thinks: bool) -> Checked {
     for turn in &turns {
         if turn.user {
             results(turn, before, at)?;
-        } else if let Some((index, place, _)) = unsigned(turn) {
+        } else if let Some((index, place, wrong)) = forged(turn) {
             let message = At::Index(at, index);
-            return At::Index(&At::Key(&message, "content"), place).rule("Invalid `signature` in `thinking` block");
+            return At::Index(&At::Key(&message, "content"), place).rule(wrong);
         }
         calls = turn.ids("tool_use", "id");
         before = if turn.user { &[] } else { &calls };
@@ -98,11 +98,16 @@ fn unanswered(calls: &[&str]) -> String {
     )
 }
 
-/// The first thinking block that this server did not sign.
-fn unsigned(turn: &Turn) -> Option<(usize, usize, ())> {
-    turn.of("thinking").find_map(|(index, place, block)| {
-        let text = block.get("thinking")?.as_str()?;
-        (block.get("signature")?.as_str()? != signature(text)).then_some((*index, *place, ()))
+/// The first block of thinking that is not as this server made it, and what is wrong with it.
+fn forged(turn: &Turn) -> Option<(usize, usize, &'static str)> {
+    turn.blocks.iter().find_map(|(index, place, block)| {
+        let text = |field: &str| block.get(field).and_then(Value::as_str).unwrap_or_default();
+        let wrong = match text("type") {
+            "thinking" if text("signature") != signature(text("thinking")) => "Invalid `signature` in `thinking` block",
+            "redacted_thinking" if !is_sealed(text("data")) => "Invalid `data` in `redacted_thinking` block",
+            _ => return None,
+        };
+        Some((*index, *place, wrong))
     })
 }
 

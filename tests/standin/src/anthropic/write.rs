@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use serde_json::{Value, json};
 
-use super::{Input, signature};
+use super::{Input, sealed, signature};
 use crate::answer::{Answer, Finish};
 use crate::events::{Events, list, object, quoted};
 
@@ -52,7 +52,7 @@ impl Writer<'_> {
     }
 
     fn opaque(&self, thinking: &[String]) -> String {
-        block("redacted_thinking", &[("data", &quoted(&signature(&thinking.concat())))])
+        block("redacted_thinking", &[("data", &quoted(&sealed(&thinking.concat())))])
     }
 
     fn call(&self, at: usize, name: &str, input: &Value) -> String {

@@ -102,11 +102,20 @@ fn anthropic_keeps_its_thinking_through_tool_calls() {
     let assistant = |content: Value| json!({"role": "assistant", "content": content});
     let told = with(json!([asked, assistant(content.clone()), result])).json();
     assert_eq!(told["content"][1]["text"], "The tool returned: rain");
+    let hidden = standin.anthropic(json!({"model": "claude+redacted", "thinking": thinking})).json()["content"].clone();
+    assert_eq!(hidden[0]["type"], "redacted_thinking");
+    assert_eq!(with(json!([asked, assistant(hidden), asked])).status, 200);
+    let forced = json!({"tools": tools, "tool_choice": {"type": "any"}, "thinking": {"type": "adaptive"}});
+    assert_eq!(standin.anthropic(forced).json()["content"][0]["type"], "tool_use");
     let mut forged = content.clone();
     forged[0]["thinking"] = json!("other");
     for (history, expected) in [
         (json!([asked, assistant(json!([content[1]])), result]), "Expected `thinking`"),
         (json!([asked, assistant(forged), result]), "Invalid `signature`"),
+        (
+            json!([asked, assistant(json!([{"type": "redacted_thinking", "data": "x"}, content[1]])), result]),
+            "Invalid `data`",
+        ),
         (json!([asked, assistant(content.clone())]), "were found without `tool_result`"),
         (json!([asked, result]), "unexpected `tool_use_id`"),
     ] {
