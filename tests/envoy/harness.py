@@ -271,14 +271,15 @@ class Envoy:
 
 @contextlib.contextmanager
 def serving(document: dict | None = None, upstreams=None, metadata=True, tweak=None, **how):
-    """An Envoy with this gateway configuration, each cluster at its scripted provider; the others refuse connections."""
+    """An Envoy with this gateway configuration, each cluster at its scripted provider or port; the others refuse."""
     upstreams = upstreams or {}
     with contextlib.ExitStack() as stack:
         named = targets(document if document is not None else gateway(shipped()))
         every = {provider for providers in named.values() for provider in providers} | set(named)
         ports = {}
         for name in every:
-            ports[name] = stack.enter_context(upstreams[name] if name in upstreams else Upstream()).port
+            upstream = upstreams.get(name)
+            ports[name] = upstream if isinstance(upstream, int) else stack.enter_context(upstream or Upstream()).port
         config = configuration(document, ports, metadata)
         if tweak:
             tweak(config)
