@@ -6,7 +6,7 @@
 //! `tests/golden/`. The tests here then hold it against every other.
 
 pub mod anthropic;
-mod openai;
+pub mod openai;
 
 use crate::chat::{Answer, Event, Losses, Request, Usage};
 use crate::error::Error;

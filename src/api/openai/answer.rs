@@ -125,8 +125,8 @@ pub(super) fn answer(body: &[u8]) -> Result<Answer, Error> {
         created: created.map(|c| c.0).filter(|c| *c > 0),
         choices,
         usage: usage.and_then(UsageIn::usage).or(x_groq.and_then(|x| x.usage).and_then(UsageIn::usage)),
-        service_tier: service_tier.map(Text::owned),
-        system_fingerprint: system_fingerprint.map(Text::owned),
+        service_tier: service_tier.map(Text::owned).filter(|t| !t.is_empty()),
+        system_fingerprint: system_fingerprint.map(Text::owned).filter(|f| !f.is_empty()),
     })
 }
 
@@ -205,7 +205,7 @@ fn choice(choice: ChoiceIn<'_>, id: &str, cited: &[Citation]) -> Result<Choice, 
         // Some give no reason, or an empty one.
         finish: Some(finish(&choice.finish_reason.unwrap_or_default().0, called, refused)),
         stop_sequence: None,
-        logprobs: choice.logprobs.map(ToOwned::to_owned),
+        logprobs: choice.logprobs.filter(|raw| raw.get().contains('[')).map(ToOwned::to_owned),
     })
 }
 

@@ -12,6 +12,14 @@ mod write_answer;
 mod write_messages;
 mod writer;
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_errors;
+
 use super::{Api, Asked, Operation, Reader, Seen, Spliced, Target, Verdict, Writer, Written};
 use crate::chat::{Answer, Request};
 use crate::error::Error;
@@ -28,8 +36,8 @@ impl Api for OpenAi {
     fn operation(&self, method: &str, path: &str, _: &Headers) -> Option<Operation> {
         match (method, path.strip_prefix("/v1/")?) {
             ("POST", "chat/completions") => Some(Operation::Chat),
-            ("GET", "models") => Some(Operation::ListModels),
-            ("GET", path) => {
+            ("GET" | "HEAD", "models") => Some(Operation::ListModels),
+            ("GET" | "HEAD", path) => {
                 let model = path.strip_prefix("models/").filter(|m| !m.is_empty())?;
                 Some(Operation::Model(unescape(model)))
             }

@@ -153,8 +153,8 @@ impl State {
                 id,
                 model,
                 created: body.created.map(|c| c.0).filter(|c| *c > 0),
-                service_tier: body.service_tier.map(|t| t.0),
-                system_fingerprint: body.system_fingerprint.map(|f| f.0),
+                service_tier: body.service_tier.map(|t| t.0).filter(|t| !t.is_empty()),
+                system_fingerprint: body.system_fingerprint.map(|f| f.0).filter(|f| !f.is_empty()),
                 usage,
             });
         }
@@ -187,7 +187,8 @@ impl State {
         }
         let id = self.id;
         let Some(choice) = self.choices.iter_mut().find(|c| c.index == index) else { return };
-        if let Some(raw) = chunk.logprobs {
+        // Some send the member with nothing in it.
+        if let Some(raw) = chunk.logprobs.filter(|raw| raw.get().contains('[')) {
             sink(Event::Logprobs { choice: index, raw: raw.to_owned() });
         }
         if let Some(said) = chunk.delta
@@ -283,7 +284,10 @@ impl Choice {
     }
 
     fn call(&mut self, call: CallIn<'_>, answer: u64, sink: &mut Sink<'_>) -> bool {
-        let Some(function) = call.function else { return true };
+        if call.custom.is_some() && call.function.is_none() {
+            return true;
+        }
+        let function = call.function.unwrap_or_default();
         let id = call.id.map(|id| id.0).filter(|id| !id.is_empty() && id != "null").unwrap_or_default();
         let id_hash = if id.is_empty() { 0 } else { hash(&[&id]) };
         let name = function.name.map(|n| n.0).filter(|n| !n.is_empty()).unwrap_or_default();

@@ -164,8 +164,15 @@ impl<'de> Deserialize<'de> for Count {
 /// Reads valid JSON. What does not fit is named by its path and by what was wanted.
 pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Error> {
     serde_json::from_str(text).map_err(|e| {
-        let path = path(text, offset(text, e.line(), e.column()));
-        Error::field(path, wanted(&e.to_string()))
+        let said = e.to_string();
+        let mut at = offset(text, e.line(), e.column());
+        // An array in the place of a number is entered before it is refused; other readers stop before it.
+        let before = text.get(..at).unwrap_or_default().trim_end();
+        let opens = text.as_bytes().get(at).is_some_and(|b| matches!(b, b'[' | b'{'));
+        if !opens && before.ends_with(['[', '{']) && (said.contains(": sequence,") || said.contains(": map,")) {
+            at = before.len().saturating_sub(1);
+        }
+        Error::field(path(text, at), wanted(&said))
     })
 }
 
@@ -175,7 +182,7 @@ fn wanted(said: &str) -> String {
     let want = rest.rsplit_once(" at line ").map_or(rest, |(want, _)| want);
     let want = match want {
         "u64" | "u32" => "a whole number that is not negative",
-        "f64" => "a number",
+        "f64" | "a JSON number" => "a number",
         "a sequence" => "an array",
         "any valid JSON value" => "JSON",
         other => other,
@@ -235,7 +242,7 @@ fn path(text: &str, at: usize) -> String {
             }
             _ => {}
         }
-        if !matches!(first, b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t') {
+        if !first.is_ascii_whitespace() {
             found.clear();
             for step in &steps {
                 match step {

@@ -76,14 +76,17 @@ impl<'r> Messages<'_, 'r> {
                 self.mark(cache.is_some());
             }
             several => {
+                let start = self.out.len();
                 self.out.push(b'[');
                 for part in several {
                     self.part(part);
                 }
                 if self.out.last() == Some(&b'[') {
-                    self.text("");
+                    self.out.truncate(start);
+                    self.out.extend_from_slice(b"\"\"");
+                } else {
+                    self.out.push(b']');
                 }
-                self.out.push(b']');
             }
         }
         self.out.push(b'}');

@@ -124,7 +124,11 @@ impl Writer {
     }
 
     fn tool_start(&mut self, out: &mut Vec<u8>, index: u32, tool: u32, id: &str, tool_name: &str) {
-        if !self.asked.schema_tool {
+        if self.asked.schema_tool {
+            if self.choice(index).is_none() {
+                self.chunk(out, index, None, |out| member(out, "content", ""));
+            }
+        } else {
             self.chunk(out, index, None, |out| {
                 name(out, "tool_calls");
                 out.extend_from_slice(br#"[{"index":"#);
