@@ -159,3 +159,8 @@ pub trait Reader {
 pub trait Writer {
     fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>);
 }
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_streams;

@@ -58,6 +58,7 @@ fn choice(out: &mut Vec<u8>, index: usize, choice: &Choice, schema_tool: bool) {
         _ => None,
     });
     let refused = choice.parts.iter().any(|part| matches!(part, Part::Refusal { .. }));
+    let called = choice.parts.iter().any(|part| matches!(part, Part::ToolCall { .. }));
     out.push(b'{');
     number(out, "index", u64::try_from(index).unwrap_or_default());
     name(out, "message");
@@ -68,6 +69,8 @@ fn choice(out: &mut Vec<u8>, index: usize, choice: &Choice, schema_tool: bool) {
     }
     let finish = match choice.finish.unwrap_or(Finish::Stop) {
         Finish::ToolCalls if forced.is_some() => Finish::Stop,
+        // Clients run the tools only for this reason, and not every provider gives it.
+        Finish::Stop if forced.is_none() && called => Finish::ToolCalls,
         finish => finish,
     };
     member(out, "finish_reason", finish_name(finish, refused));

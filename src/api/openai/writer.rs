@@ -85,6 +85,8 @@ impl Writer {
         let calls = choice.map(|c| std::mem::take(&mut c.calls)).unwrap_or_default();
         let reason = match reason {
             Finish::ToolCalls if schema_tool && !calls.is_empty() => Finish::Stop,
+            // Clients run the tools only for this reason, and not every provider gives it.
+            Finish::Stop if !schema_tool && !calls.is_empty() => Finish::ToolCalls,
             reason => reason,
         };
         self.chunk(out, index, Some(finish_name(reason, refused)), |out| {
