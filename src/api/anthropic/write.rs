@@ -7,7 +7,7 @@ use super::schema;
 use super::thinking;
 use super::tools;
 use crate::api::{Target, Written};
-use crate::chat::{Effect, Format, Losses, Request, ToolChoice};
+use crate::chat::{Effect, Format, Losses, Part, Request, Source, ToolChoice};
 use serde_json::value::RawValue;
 
 /// Members of this API's own, kept when a request of this API is read and written again.
@@ -39,7 +39,7 @@ pub(super) fn request(request: &Request, target: &Target<'_>) -> Written {
     };
     let plan = thinking::plan(request, target, &can, thinking::forced(request, stand_in.is_some()), &mut losses);
 
-    let mut out = Vec::with_capacity(4096);
+    let mut out = Vec::with_capacity(size(request));
     out.push(b'{');
     text(&mut out, "model", target.model);
     plan.write(&mut out, request, &can, &mut losses);
@@ -76,6 +76,33 @@ pub(super) fn request(request: &Request, target: &Target<'_>) -> Written {
     lose(request, &mut losses);
     let headers = beta.map(|name| ("anthropic-beta", name.to_owned())).into_iter().collect();
     Written { body: out, losses, schema_tool: stand_in.is_some(), headers }
+}
+
+/// About the bytes of the body: a body of many megabytes that grows by doubling takes three times its memory.
+fn size(request: &Request) -> usize {
+    fn of(parts: &[Part]) -> usize {
+        let one = |part: &Part| match part {
+            Part::Text { text, .. } | Part::Refusal { text } | Part::Thinking { text, .. } => text.len(),
+            Part::Image { source, .. } | Part::Document { source, .. } => match source {
+                Source::Base64 { data, .. } => data.len(),
+                Source::Url(text) | Source::Text(text) | Source::File(text) => text.len(),
+            },
+            Part::ToolCall { arguments, .. } => arguments.len(),
+            Part::ToolResult { parts, .. } => of(parts),
+            Part::Redacted { data } => data.len(),
+            Part::Other { raw, .. } => raw.get().len(),
+            Part::Audio { .. } => 0,
+        };
+        parts.iter().map(|part| one(part).saturating_add(128)).fold(0, usize::saturating_add)
+    }
+    let turns = request.turns.iter().map(|turn| of(&turn.parts).saturating_add(64));
+    let tools = request
+        .tools
+        .iter()
+        .map(|tool| tool.schema.as_ref().map_or(0, |schema| schema.get().len().saturating_add(512)));
+    let all = turns.chain(tools).fold(1024, usize::saturating_add);
+    // Room for what is escaped.
+    all.saturating_add(all / 16)
 }
 
 fn form<'a>(request: &'a Request, can: &Abilities, losses: &mut Losses) -> Form<'a> {
