@@ -28,6 +28,8 @@ struct Message<'a> {
     stop_details: Is<Map<StopDetails<'a>>>,
     #[serde(borrow, default)]
     usage: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
 }
 
 /// Why a model declined.
@@ -45,9 +47,10 @@ pub(super) fn answer(body: &[u8]) -> Result<Answer, Error> {
     };
     let Map(message) = message;
     match message.kind.ok().as_deref() {
-        Some("message") => {}
         Some("error") => return Err(errors::in_answer(body)),
-        _ => return Err(bad("it is not a message")),
+        _ if message.error.is_some() => return Err(errors::in_answer(body)),
+        None | Some("message") => {}
+        Some(_) => return Err(bad("it is not a message")),
     }
     let blocks = match message.content {
         Is::Given(blocks) => blocks,

@@ -54,6 +54,8 @@ enum What {
 struct Typed<'a> {
     #[serde(borrow, default, rename = "type")]
     kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -199,7 +201,7 @@ impl State {
         let typed;
         let kind = if matches!(name, b"" | b"message") {
             typed = parse::<Typed<'_>>(data)?;
-            typed.kind.as_bytes()
+            if typed.error.is_some() { b"error" } else { typed.kind.as_bytes() }
         } else {
             name
         };

@@ -190,6 +190,28 @@ fn usage_that_comes_after_the_finish_is_in_the_message_delta() {
 }
 
 #[test]
+fn parts_of_usage_never_exceed_their_whole() {
+    let usage = Usage { input: 10, cached_input: 8, cache_write: 8, output: 1, ..Usage::default() };
+    let all = check_stream(&write(&[finish(Finish::Stop), Event::Usage(usage), Event::End], Asked::default()));
+    assert_eq!(
+        end(&all)["usage"],
+        json!({"input_tokens": 0, "cache_creation_input_tokens": 2, "cache_read_input_tokens": 8, "output_tokens": 1})
+    );
+}
+
+#[test]
+fn an_error_in_an_answers_place_is_one_in_any_form() {
+    for body in [
+        r#"{"error":{"type":"overloaded_error","message":"x"}}"#,
+        r#"{"type":"error","error":{"type":"overloaded_error"}}"#,
+    ] {
+        assert_eq!(Anthropic.read_answer(body.as_bytes()).map(|_| ()).unwrap_err().kind, Kind::Overloaded);
+        let last = events(format!("data: {body}\n\n").as_bytes(), 1000).pop().unwrap();
+        assert!(last.starts_with("Error") && last.contains("Overloaded"), "{last}");
+    }
+}
+
+#[test]
 fn calls_end_a_stream_with_tool_use_whatever_the_provider_says() {
     for reason in [Finish::Stop, Finish::ToolCalls] {
         let all = check_stream(&write(&[text("a"), tool(0, "f"), finish(reason), Event::End], Asked::default()));

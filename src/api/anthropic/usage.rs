@@ -78,13 +78,21 @@ fn fresh(usage: &chat::Usage) -> u64 {
     usage.input.saturating_sub(usage.cached_input).saturating_sub(usage.cache_write)
 }
 
+/// The parts as they add up to `input`: some providers count the same tokens as read and as written.
+fn parts(usage: &chat::Usage) -> (u64, u64, u64) {
+    let cached = usage.cached_input.min(usage.input);
+    let written = usage.cache_write.min(usage.input.saturating_sub(cached));
+    (fresh(usage), written, cached)
+}
+
 /// Writes the usage object.
 pub(super) fn write(out: &mut Vec<u8>, usage: &chat::Usage, service_tier: Option<&str>) {
     use super::json::{field, number};
     out.push(b'{');
-    number(out, "input_tokens", fresh(usage));
-    number(out, "cache_creation_input_tokens", usage.cache_write);
-    number(out, "cache_read_input_tokens", usage.cached_input);
+    let (fresh, written, cached) = parts(usage);
+    number(out, "input_tokens", fresh);
+    number(out, "cache_creation_input_tokens", written);
+    number(out, "cache_read_input_tokens", cached);
     number(out, "output_tokens", usage.output);
     if usage.reasoning > 0 {
         field(out, "output_tokens_details");

@@ -18,6 +18,8 @@ struct Message<'a> {
     content: Option<&'a RawValue>,
     #[serde(default)]
     usage: Is<Map<Usage>>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
     /// Of `message_start`.
     #[serde(borrow, default)]
     message: Is<Map<Started<'a>>>,
@@ -33,7 +35,7 @@ struct Started<'a> {
 
 pub(super) fn answer(body: &[u8], seen: &mut Seen) {
     let Ok(Is::Given(Map(message))) = serde_json::from_slice::<Is<Map<Message<'_>>>>(body) else { return };
-    if message.kind.ok().as_deref() == Some("error") {
+    if message.kind.ok().as_deref() == Some("error") || message.error.is_some() {
         seen.error = Some(errors::in_answer(body));
         return;
     }
