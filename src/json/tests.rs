@@ -115,6 +115,7 @@ fn what_is_wrong_in_a_member_is_refused_with_its_name_and_the_place() {
         ("\"\\u12g4\"}", "`\\u` needs four hexadecimal digits", 10),
         ("\"\\ud800\"}", "half of a surrogate pair", 6),
         ("\"\\udc00\"}", "half of a surrogate pair", 6),
+        ("\"\\uDFFF\"}", "half of a surrogate pair", 6),
         ("\"\\ud800\\u0041\"}", "half of a surrogate pair", 6),
         ("\"\\ud800\\ud800\"}", "half of a surrogate pair", 6),
         ("\"\\ud800\\u00\"}", "`\\u` needs four hexadecimal digits", 16),

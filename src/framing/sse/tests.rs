@@ -58,6 +58,8 @@ fn a_byte_order_mark_counts_only_at_the_start() {
     check(100, b"\xEF\xBBdata: a\n\ndata: b\n\n", "=b");
     check(100, b"\xEF\xBB\xBF\xEF\xBB\xBFdata: a\n\n", "");
     check(100, b"\xEF\xBB\xBF", "");
+    // Half a mark is a line that is not blank, so that no event ends with it.
+    check(8, b"\xEF\xBB\ndata:a\n\n", "TOO LONG");
 }
 
 #[test]
