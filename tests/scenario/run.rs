@@ -30,27 +30,42 @@ pub fn file<M: Module>(
     cuts: Cuts,
     mut module: impl FnMut() -> Result<M, String>,
 ) -> Result<Vec<Outcome>, String> {
-    let mut outcomes = Vec::new();
+    let (mut outcomes, mut wrong) = (Vec::new(), Vec::new());
     let mut gateway: Option<(Envoy<M>, Option<Mapping>)> = None;
     for call in calls {
         if call.only.as_ref().is_some_and(|only| !only.contains(&runner)) {
             continue;
         }
-        let fail = |why: String| format!("{}: {why}", call.name);
-        let mut current = match (gateway.take(), &call.config) {
-            (Some(current), None) => current,
-            (_, config) => (start(call, module()?).map_err(fail)?, config.clone()),
+        let current = match (gateway.take(), &call.config) {
+            (Some(current), None) => Ok(current),
+            (_, config) => module().and_then(|module| start(call, module)).map(|envoy| (envoy, config.clone())),
         };
-        current.0.metadata = if call.metadata { metadata(current.1.as_ref()) } else { BTreeMap::new() };
-        let wanted = prepare(call, cuts).map_err(fail)?;
-        let outcome = current.0.call(&wanted).and_then(|outcome| {
-            let wrong = differences(call, &outcome);
-            if wrong.is_empty() { Ok(outcome) } else { Err(wrong.join("\n")) }
-        });
-        outcomes.push(outcome.map_err(|why| fail(format!("{why}\nlog:\n{}", current.0.host.logs.join("\n"))))?);
-        gateway = Some(current);
+        let (mut envoy, config) = match current {
+            Ok(current) => current,
+            Err(why) => {
+                wrong.push(format!("{}: {why}", call.name));
+                continue;
+            }
+        };
+        match one(call, cuts, &mut envoy, config.as_ref()) {
+            Ok(outcome) => outcomes.push(outcome),
+            Err(why) => wrong.push(format!("{}: {why}\nlog: {}", call.name, envoy.host.logs.join("\n"))),
+        }
+        gateway = Some((envoy, config));
     }
-    Ok(outcomes)
+    if wrong.is_empty() { Ok(outcomes) } else { Err(wrong.join("\n\n")) }
+}
+
+fn one<M: Module>(
+    call: &Scenario,
+    cuts: Cuts,
+    envoy: &mut Envoy<M>,
+    config: Option<&Mapping>,
+) -> Result<Outcome, String> {
+    envoy.metadata = if call.metadata { targets(config).into_iter().collect() } else { BTreeMap::new() };
+    let outcome = envoy.call(&prepare(call, cuts)?)?;
+    let wrong = differences(call, &outcome);
+    if wrong.is_empty() { Ok(outcome) } else { Err(wrong.join("\n")) }
 }
 
 fn start<M: Module>(call: &Scenario, module: M) -> Result<Envoy<M>, String> {
@@ -77,10 +92,6 @@ fn targets(config: Option<&Mapping>) -> Vec<(String, String)> {
         }
     }
     all
-}
-
-fn metadata(config: Option<&Mapping>) -> BTreeMap<String, String> {
-    targets(config).into_iter().collect()
 }
 
 fn prepare(call: &Scenario, cuts: Cuts) -> Result<Call, String> {

@@ -23,7 +23,7 @@ fn every_scenario_holds() {
     let mut wrong = Vec::new();
     for (name, calls) in &files {
         if let Err(why) = run(calls, Cuts::default()) {
-            wrong.push(format!("{name}.yaml: {why}"));
+            wrong.push(format!("== {name}.yaml\n\n{why}"));
         }
     }
     assert!(wrong.is_empty(), "{} of {} files:\n\n{}", wrong.len(), files.len(), wrong.join("\n\n"));
