@@ -23,7 +23,7 @@ object!(Body {
 
 object!(ChoiceIn {
     index: u32,
-    message: Said<'a>,
+    message: Box<Said<'a>>,
     delta: Said<'a>,
     finish_reason: Text<'a>,
     logprobs: &'a RawValue,
@@ -153,7 +153,7 @@ fn choice(choice: ChoiceIn<'_>, id: &str, cited: &[Citation]) -> Result<Choice, 
         return Err(super::error::inside(error.get()));
     }
     let index = choice.index.unwrap_or_default();
-    let said = choice.message.or(choice.delta).unwrap_or_default();
+    let said = choice.message.map(|m| *m).or(choice.delta).unwrap_or_default();
     let mut parts = Vec::new();
     let plain = said.reasoning_content.or(said.reasoning);
     thoughts(plain, [said.thinking_blocks, said.reasoning_details], &mut parts);

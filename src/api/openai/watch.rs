@@ -5,7 +5,12 @@ use super::error;
 use super::wire::{OneOrMany, Text};
 use crate::api::{Seen, Spliced, Target, Verdict};
 use crate::json::{Edit, Object, find, quote};
-use memchr::memmem;
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
+
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
+static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error\""));
+static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"finish_reason\""));
 
 pub(super) fn splice(body: &Object<'_>, target: &Target<'_>) -> Spliced {
     let mut spliced = Spliced::default();
@@ -62,10 +67,10 @@ pub(super) fn event(event: &[u8], data: &[u8], hide_usage: bool, seen: &mut Seen
         seen.ended |= data == b"[DONE]";
         return Verdict::Pass;
     }
-    let usage = gives(data, b"\"usage\"");
-    let look = !seen.content || usage || event == b"error" || gives(data, b"\"error\"");
+    let usage = gives(data, &USAGE);
+    let look = !seen.content || usage || event == b"error" || gives(data, &ERROR);
     if !look {
-        seen.ended |= gives(data, b"\"finish_reason\"");
+        seen.ended = seen.ended || gives(data, &FINISH);
         return Verdict::Pass;
     }
     let Ok(body) = parse(data) else {
@@ -120,14 +125,19 @@ fn has_content(choice: &ChoiceIn<'_>) -> bool {
             || said.audio.is_some()
             || said.images.is_some()
     };
-    choice.delta.as_ref().is_some_and(said) || choice.message.as_ref().is_some_and(said)
+    choice.delta.as_ref().is_some_and(said) || choice.message.as_deref().is_some_and(said)
 }
 
 /// Whether a member of that quoted name, at any depth, is there with a value that is not null. A name inside a
 /// string has backslashes before its quotes, so it is not taken for one.
-fn gives(data: &[u8], quoted: &[u8]) -> bool {
-    memmem::find_iter(data, quoted).any(|at| {
-        let after = data.get(at.saturating_add(quoted.len())..).unwrap_or_default().trim_ascii_start();
-        after.strip_prefix(b":").is_some_and(|value| !value.trim_ascii_start().starts_with(b"null"))
-    })
+fn gives(data: &[u8], quoted: &Finder<'_>) -> bool {
+    let mut rest = data;
+    while let Some(at) = quoted.find(rest) {
+        rest = rest.get(at.saturating_add(quoted.needle().len())..).unwrap_or_default();
+        let value = rest.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        if value.is_some_and(|value| !value.starts_with(b"null")) {
+            return true;
+        }
+    }
+    false
 }
