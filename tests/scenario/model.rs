@@ -136,18 +136,23 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// The calls of one file, in order.
+/// The calls of one file, in order. The documents are read as one list, so that anchors hold for the whole file.
 pub fn parse(text: &str) -> Result<Vec<Scenario>, String> {
-    let mut calls = Vec::new();
-    for document in serde_yaml_ng::Deserializer::from_str(text) {
-        let mut value = Value::deserialize(document).map_err(|e| e.to_string())?;
-        value.apply_merge().map_err(|e| e.to_string())?;
-        if value.is_null() {
-            continue;
+    let mut list = "-".to_string();
+    for line in text.lines() {
+        match line.strip_prefix("---").map(str::trim_start) {
+            Some(rest) if rest.is_empty() || rest.starts_with('#') => list.push_str("\n-"),
+            _ => {
+                list.push_str("\n  ");
+                list.push_str(line);
+            }
         }
-        calls.push(serde_yaml_ng::from_value(value).map_err(|e| e.to_string())?);
     }
-    Ok(calls)
+    let mut documents: Value = serde_yaml_ng::from_str(&list).map_err(|e| e.to_string())?;
+    documents.apply_merge().map_err(|e| e.to_string())?;
+    let Value::Sequence(documents) = documents else { return Ok(Vec::new()) };
+    let calls = documents.into_iter().filter(|document| !document.is_null());
+    calls.map(|document| serde_yaml_ng::from_value(document).map_err(|e| e.to_string())).collect()
 }
 
 /// All files of a folder, by name.

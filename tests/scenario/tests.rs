@@ -367,7 +367,10 @@ fn a_file_is_run_and_every_difference_is_told() {
 }
 
 #[test]
-fn a_field_that_the_format_has_not_is_an_error() {
+fn a_file_is_read_strictly_and_as_a_whole() {
     assert!(parse("name: x\nrequest: {path: /, headres: {}}\nexpect: {}").unwrap_err().contains("headres"));
+    let shared = "name: a\nrequest: &r {path: /}\nexpect: &e {status: 200}\n---\nname: b\nrequest: *r\nexpect: {<<: *e, body: x}\n";
+    let calls = parse(shared).unwrap();
+    assert_eq!((calls.len(), calls[1].expect.status), (2, Some(200)), "anchors hold for the whole file");
     assert_eq!(json(&serde_yaml_ng::from_str("{b: 1, a: [x, 2.0]}").unwrap()), Ok(r#"{"b":1,"a":["x",2.0]}"#.into()));
 }
