@@ -76,7 +76,13 @@ impl api::Reader for Reader {
 
     fn close(&mut self, sink: &mut dyn FnMut(Event<'_>)) {
         let Self { decoder, state } = self;
-        decoder.close(&mut |frame| state.frame(&frame, sink));
+        // A last event that was cut is no event: the stream broke off.
+        let whole = |data: &[u8]| serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok();
+        decoder.close(&mut |frame| {
+            if frame.data.is_some_and(|data| data.trim_ascii() == b"[DONE]" || whole(data)) {
+                state.frame(&frame, sink);
+            }
+        });
         if state.over {
             return;
         }
