@@ -45,7 +45,7 @@ def call(port, path="/v1/chat/completions", body=b"", headers=(), method="POST",
     return raw(port, method, path, pairs, body, **how)
 
 
-def raw(port, method, path, headers, body, trailers=None, chunk=None, hang_up_after=None, timeout=30) -> Got:
+def raw(port, method, path, headers, body, trailers=None, chunk=None, hang_up_after=None, timeout=15) -> Got:
     started = time.monotonic()
     head = [f"{method} {path} HTTP/1.1".encode("latin-1")]
     names = {name.lower() for name, _ in headers}
