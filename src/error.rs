@@ -2,6 +2,8 @@
 //!
 //! May use: nothing.
 
+use std::borrow::Cow;
+
 /// Whose fault an error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -121,6 +123,16 @@ impl Error {
     /// The provider's answer is wrong or missing.
     pub fn provider(kind: Kind, message: impl Into<String>) -> Self {
         Self::new(kind, Fault::Provider, message)
+    }
+
+    /// The message for a client of any API: names the field where an API has no other place for it.
+    pub fn text(&self) -> Cow<'_, str> {
+        match &self.param {
+            Some(param) if self.fault == Fault::Client && !self.message.contains(param.as_str()) => {
+                Cow::Owned(format!("{param}: {}", self.message))
+            }
+            _ => Cow::Borrowed(&self.message),
+        }
     }
 
     pub fn with_param(mut self, param: impl Into<String>) -> Self {

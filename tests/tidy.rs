@@ -1,5 +1,7 @@
 //! The rules of the house, as a test: who may use whom, how large a file is, that every file belongs to a module.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use super::{Call, Ending, Outcome, RETRY, Ready, Step, Work, relay};
 use crate::api::{Api, Asked, Seen};
 use crate::error::{Error, Kind};
 use crate::host::Host;
-use crate::http::Headers;
+use crate::http::{Headers, Reply};
 use crate::json;
 use std::cell::OnceCell;
 
@@ -212,6 +212,17 @@ impl Call {
             self.settled_on();
         }
         Step { headers: Some(headers), body, ..Step::go() }
+    }
+
+    /// Envoy takes no body for an answer that came without one: the gateway role will send it as a reply of its own.
+    pub(super) fn unsendable(&mut self, mut step: Step) -> Step {
+        if let (Some(headers), Some(body)) = (&mut step.headers, step.body.take()) {
+            let mut own = headers.clone();
+            own.retain(|name| !name.starts_with(':') && name != "content-length" && name != RETRY);
+            self.unsent = Some(Reply { status: headers.status(), headers: own, body });
+            headers.set_body_len(0);
+        }
+        step
     }
 
     /// Whether another target may do better after that kind of error, and can serve the call.

@@ -42,6 +42,8 @@ enum Phase {
         held: usize,
     },
     Streaming(Relay),
+    /// The client has an error in place of the answer: what still comes is dropped.
+    Dropping,
     /// Nothing more to do.
     Done,
 }
@@ -51,6 +53,7 @@ impl Attempt {
     pub fn start(call: &Shared, place: &Place, host: &dyn Host) -> (Option<Self>, Step) {
         let mut state = call.borrow_mut();
         state.unanswered(Kind::Unreachable, host);
+        state.unsent = None;
         let started = match state.attempts.len() {
             0 => state.started,
             _ => host.now(),
@@ -98,7 +101,8 @@ impl Attempt {
         }
         if end {
             self.phase = Phase::Done;
-            return call.whole(self.index, headers, &[], host);
+            let step = call.whole(self.index, headers, &[], host);
+            return call.unsendable(step);
         }
         self.phase = Phase::Whole { headers, held: Vec::new() };
         Step::wait()
@@ -106,7 +110,7 @@ impl Attempt {
 
     /// Whether the body's bytes are of use here.
     pub fn reads_body(&self) -> bool {
-        !matches!(self.phase, Phase::Asked | Phase::Done)
+        !matches!(self.phase, Phase::Asked | Phase::Dropping | Phase::Done)
     }
 
     /// More of the answer's body has come: `bytes` only, not what was held before. A body in the step replaces all
@@ -114,8 +118,13 @@ impl Attempt {
     pub fn response_body(&mut self, bytes: &[u8], end: bool, host: &dyn Host) -> Step {
         match std::mem::replace(&mut self.phase, Phase::Done) {
             Phase::Asked | Phase::Done => self.passed(end),
+            Phase::Dropping => {
+                self.phase = Phase::Dropping;
+                Step { body: Some(Vec::new()), ..Step::go() }
+            }
             Phase::Whole { headers, mut held } => {
                 if held.len().saturating_add(bytes.len()) > MAX_ANSWER {
+                    self.phase = Phase::Dropping;
                     let error = Error::provider(Kind::BadAnswer, "the provider's answer is too large");
                     return self.call.borrow_mut().failed(self.index, headers, error, None, host);
                 }
@@ -169,6 +178,7 @@ impl Attempt {
         let mut call = self.call.borrow_mut();
         if let Some(error) = relay.seen.error.clone().filter(|_| !relay.seen.content) {
             let error = Error { status: if error.status < 400 { error.kind.status() } else { error.status }, ..error };
+            self.phase = Phase::Dropping;
             return call.failed(self.index, headers, error, None, host);
         }
         if !relay.begun && !end && held < MAX_BEFORE_FIRST {
@@ -227,9 +237,15 @@ impl Attempt {
         }
     }
 
-    /// The answer's end came as trailers, or with nothing.
+    /// The answer's end came as trailers.
     pub fn response_end(&mut self, host: &dyn Host) -> Step {
-        self.response_body(&[], true, host)
+        let bodiless = match &self.phase {
+            Phase::Whole { held, .. } => held.is_empty(),
+            Phase::First { held, .. } => *held == 0,
+            Phase::Asked | Phase::Streaming(_) | Phase::Dropping | Phase::Done => false,
+        };
+        let step = self.response_body(&[], true, host);
+        if bodiless { self.call.borrow_mut().unsendable(step) } else { step }
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Gateway {
     policy: Rc<Policy>,
     id: u64,
     started: Millis,
+    /// Without its query.
+    path: String,
     state: State,
 }
 
@@ -52,14 +54,14 @@ pub struct Refused {
 /// What there is to settle when the call is over.
 pub enum Over<'g> {
     Nothing,
-    Refused { refused: &'g Refused, started: Millis },
+    Refused { refused: &'g Refused, path: &'g str, started: Millis },
     Called(&'g Shared),
 }
 
 impl Gateway {
     /// `id` is never used twice on this worker.
     pub fn new(policy: Rc<Policy>, id: u64) -> Self {
-        Self { policy, id, started: 0, state: State::New }
+        Self { policy, id, started: 0, path: String::new(), state: State::New }
     }
 
     /// The call, once it goes to a provider.
@@ -78,7 +80,7 @@ impl Gateway {
     pub fn over(&self) -> Over<'_> {
         match &self.state {
             State::Reading { refused: Some(refused), .. } | State::Replied(refused) => {
-                Over::Refused { refused, started: self.started }
+                Over::Refused { refused, path: &self.path, started: self.started }
             }
             State::New | State::Reading { .. } => Over::Nothing,
             State::Calling(call) => Over::Called(call),
@@ -88,14 +90,13 @@ impl Gateway {
     pub fn request_headers(&mut self, headers: Headers, end: bool, host: &dyn Host) -> Step {
         self.started = host.now();
         let method = headers.text(":method").unwrap_or("").to_owned();
-        let full = headers.text(":path").unwrap_or("").to_owned();
-        let path = full.split('?').next().unwrap_or_default();
-        let found = APIS.iter().find_map(|api| Some((*api, api.operation(&method, path, &headers)?)));
+        self.path = headers.text(":path").and_then(|full| full.split('?').next()).unwrap_or_default().to_owned();
+        let found = APIS.iter().find_map(|api| Some((*api, api.operation(&method, &self.path, &headers)?)));
         match found {
             Some((dialect, Operation::Chat)) => self.chat_headers(dialect, headers, end),
             Some((dialect, Operation::ListModels)) => self.list_models(dialect),
             Some((dialect, Operation::Model(name))) => self.show_model(dialect, &name),
-            None => self.pass(headers, path),
+            None => self.pass(headers),
         }
     }
 
@@ -164,7 +165,9 @@ impl Gateway {
         };
         plan::splice_ready(&policy, &mut chat, 0, &object);
         chat.body = body;
-        let mut call = self.call_of(&headers, Work::Chat(Box::new(chat)));
+        let mut client = headers.clone();
+        client.retain(crate::provider::of_use);
+        let mut call = self.call_of(&headers, client, Work::Chat(Box::new(chat)));
         choose_first(&mut call).map_err(told)?;
 
         let Work::Chat(chat) = &call.work else { return Ok(Step::go()) };
@@ -177,28 +180,30 @@ impl Gateway {
         Ok(Step { headers: Some(headers), ..Step::go() })
     }
 
-    fn call_of(&self, headers: &Headers, work: Work) -> Call {
+    fn call_of(&self, headers: &Headers, client: Headers, work: Work) -> Call {
         let full = headers.text(":path").unwrap_or("/");
-        let (path, query) = full.find('?').and_then(|at| full.split_at_checked(at)).unwrap_or((full, ""));
+        let query = full.find('?').and_then(|at| full.get(at..)).unwrap_or_default();
         Call {
             policy: Rc::clone(&self.policy),
             started: self.started,
             work,
             method: headers.text(":method").unwrap_or("GET").to_owned(),
-            path: path.to_owned(),
+            path: self.path.clone(),
             query: query.to_owned(),
-            client: headers.clone(),
+            client,
             attempts: Vec::new(),
             usage: None,
             losses: Vec::new(),
             first_byte: None,
             ending: Ending::Open,
             told: None,
+            unsent: None,
         }
     }
 
     /// A path that no dialect knows.
-    fn pass(&mut self, headers: Headers, path: &str) -> Step {
+    fn pass(&mut self, headers: Headers) -> Step {
+        let path = self.path.as_str();
         let Some(other) = self.policy.other_paths.clone() else {
             let known = APIS.iter().find(|api| api.operation("POST", path, &headers).is_some());
             let Some(dialect) = known.copied().or_else(default_dialect) else { return Step::go() };
@@ -208,7 +213,11 @@ impl Gateway {
             };
             return self.refuse(dialect, None, &error.with_code("unknown_url"));
         };
-        let call = self.call_of(&headers, Work::Pass { provider: other.provider, cluster: other.cluster.clone() });
+        let call = self.call_of(
+            &headers,
+            headers.clone(),
+            Work::Pass { provider: other.provider, cluster: other.cluster.clone() },
+        );
         let mut headers = headers;
         to_envoy(&mut headers, &other.cluster, 1, false, None);
         self.state = State::Calling(Rc::new(RefCell::new(call)));
@@ -266,6 +275,9 @@ impl Gateway {
 
 impl Call {
     fn answered(&mut self, end: bool, read: &dyn Fn() -> Headers, host: &dyn Host) -> Step {
+        if let Some(reply) = self.unsent.take() {
+            return Step::reply(reply);
+        }
         match self.attempts.last().map(|attempt| attempt.outcome) {
             Some(Outcome::Answered | Outcome::Failed { retry: false, .. }) => Step::go(),
             // Envoy made no further attempt after all: a budget or a limit of its own.
@@ -314,8 +326,11 @@ fn envoys(status: u16) -> Error {
 /// Gives Envoy's own error the client's shape. Without a body to replace, only the status can be told.
 fn replace(dialect: &'static dyn Api, mut headers: Headers, error: &Error, end: bool) -> Step {
     let (status, body) = dialect.write_error(error);
-    if end || headers.status() < 400 {
+    if headers.status() < 400 {
         return Step::go();
+    }
+    if end {
+        return Step::reply(Reply::json(status, body));
     }
     headers.set(":status", status.to_string());
     headers.set("content-type", "application/json");

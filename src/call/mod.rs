@@ -85,6 +85,8 @@ pub struct Call {
     pub ending: Ending,
     /// The status that the client was told, where it is not the last attempt's.
     told: Option<u16>,
+    /// The body for an answer that came without one: Envoy takes it only as a reply of the gateway role's.
+    unsent: Option<Reply>,
 }
 
 /// What is asked of the provider.

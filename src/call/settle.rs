@@ -21,15 +21,18 @@ pub struct Report {
 pub fn report(over: &Over<'_>, host: &dyn Host) -> Option<Report> {
     match over {
         Over::Nothing => None,
-        Over::Refused { refused, started } => Some(refused_report(refused, host.now().saturating_sub(*started))),
+        Over::Refused { refused, path, started } => {
+            Some(refused_report(refused, path, host.now().saturating_sub(*started)))
+        }
         Over::Called(call) => Some(call.borrow_mut().report(host)),
     }
 }
 
-fn refused_report(refused: &Refused, duration: Millis) -> Report {
+fn refused_report(refused: &Refused, path: &str, duration: Millis) -> Report {
     let error = refused.error.map(Kind::name);
     let entry = Entry {
         dialect: refused.dialect,
+        path: cut(path),
         model: refused.model.as_deref().map(cut),
         status: refused.status,
         ended: if error.is_some() { "error" } else { "complete" },
@@ -134,6 +137,7 @@ impl Call {
 
         let entry = Entry {
             dialect: labels.dialect,
+            path: cut(&self.path),
             model: chat.map(|chat| cut(&chat.asked_model)),
             target_model: used
                 .and_then(|(attempt, chat)| Some(chat.plan.get(attempt.planned)?.model.as_str()))

@@ -48,6 +48,16 @@ pub enum Credential {
 pub const CLIENT_CREDENTIALS: &[&str] =
     &["authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization"];
 
+/// The request's id, for the access log: an attempt replaces all headers.
+const REQUEST_ID: &str = "x-request-id";
+
+/// Whether a client's header of that name may matter to some provider.
+pub fn of_use(name: &str) -> bool {
+    name == REQUEST_ID
+        || CLIENT_CREDENTIALS.contains(&name)
+        || PROVIDERS.iter().any(|kind| kind.carried.contains(&name))
+}
+
 /// Where a provider's key comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
@@ -95,6 +105,9 @@ impl Provider {
         headers.push(":path", path);
         headers.push("accept-encoding", "identity");
         headers.push("user-agent", concat!("sluice/", env!("CARGO_PKG_VERSION")));
+        if let Some(id) = client.bytes(REQUEST_ID) {
+            headers.push(REQUEST_ID, id);
+        }
         if same_api {
             for (name, value) in client.iter().filter(|(name, _)| self.kind.carried.contains(name)) {
                 headers.push(name, value);

@@ -17,7 +17,7 @@ impl Shared for Memory {
         if cas.is_some_and(|cas| cas != known) {
             return false;
         }
-        map.insert(key.into(), (value.into(), known + 1));
+        map.insert(key.into(), (value.into(), known.saturating_add(1)));
         true
     }
 }

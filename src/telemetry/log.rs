@@ -6,6 +6,8 @@ use serde::Serialize;
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Entry<'a> {
     pub dialect: &'a str,
+    /// As the client asked for it, without its query, cut to 256 bytes: an attempt has put its own in the request.
+    pub path: &'a str,
     /// As the client wrote it, cut to 256 bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<&'a str>,

@@ -142,10 +142,7 @@ pub(super) fn write(error: &Error) -> (u16, Vec<u8>) {
     field(&mut out, "error");
     out.push(b'{');
     text(&mut out, "type", word(error));
-    match &error.param {
-        Some(param) => text(&mut out, "message", &format!("{param}: {}", error.message)),
-        None => text(&mut out, "message", &error.message),
-    }
+    text(&mut out, "message", &error.text());
     out.extend_from_slice(b"}}");
     (status, out)
 }

@@ -174,7 +174,7 @@ pub(super) fn object(out: &mut Vec<u8>, error: &Error) {
     };
     name(out, "error");
     out.push(b'{');
-    member(out, "message", &error.message);
+    member(out, "message", &error.text());
     member(out, "type", kind);
     for (key, value) in [("param", error.param.as_deref()), ("code", code)] {
         match value {
