@@ -1,0 +1,100 @@
+use std::mem::replace;
+use std::rc::Rc;
+
+use sluice::call::attempt::{Attempt, Place};
+use sluice::call::{Next, Step};
+
+use super::proxy::Proxy;
+use super::{Worker, action, put_headers, read_body, read_headers, write_body};
+use crate::scenario::host::{Host, Map, Way};
+use crate::scenario::module::{Action, Crash};
+
+pub struct ProviderContext {
+    provider: Option<Rc<str>>,
+    attempt: Option<Attempt>,
+    request: Body,
+    held: usize,
+    buffered: bool,
+}
+
+enum Body {
+    AsItCame,
+    Due(Vec<u8>),
+    Written,
+}
+
+fn text(host: &mut Host, path: &str) -> Option<String> {
+    String::from_utf8(host.property(path)?).ok().filter(|text| !text.is_empty())
+}
+
+impl ProviderContext {
+    pub fn new(provider: Option<Rc<str>>) -> ProviderContext {
+        ProviderContext { provider, attempt: None, request: Body::AsItCame, held: 0, buffered: false }
+    }
+
+    fn place(&self, host: &mut Host) -> Place {
+        let provider = text(host, "xds\0upstream_host_metadata\0filter_metadata\0sluice\0provider");
+        let provider = provider.or_else(|| self.provider.as_deref().map(str::to_owned));
+        let cluster = match &provider {
+            Some(_) => String::new(),
+            None => text(host, "xds\0cluster_name").unwrap_or_default(),
+        };
+        Place { provider, cluster }
+    }
+
+    fn answer(&mut self, host: &mut Host, step: Step, size: usize) -> Result<Action, Crash> {
+        put_headers(host, Map::ResponseHeaders, &step)?;
+        if let Some(body) = step.body.filter(|_| self.buffered) {
+            write_body(host, Way::Response, &body)?;
+        }
+        self.held = if matches!(step.next, Next::Wait) { size } else { 0 };
+        Ok(action(host, step.next))
+    }
+
+    pub fn request_headers(&mut self, host: &mut Host, worker: &Worker) -> Result<Action, Crash> {
+        let id = host.property("sluice.call").and_then(|id| id.try_into().ok()).map(u64::from_le_bytes);
+        let Some(call) = id.and_then(|id| worker.calls.get(&id)) else { return Ok(Action::Continue) };
+        let place = self.place(host);
+        let (attempt, step) = Attempt::start(call, &place, &Proxy::new(host));
+        self.attempt = attempt;
+        put_headers(host, Map::RequestHeaders, &step)?;
+        if let Some(body) = step.body {
+            self.request = Body::Due(body);
+        }
+        Ok(action(host, step.next))
+    }
+
+    pub fn request_body(&mut self, host: &mut Host) -> Result<Action, Crash> {
+        match replace(&mut self.request, Body::Written) {
+            Body::AsItCame => self.request = Body::AsItCame,
+            Body::Due(body) => write_body(host, Way::Request, &body)?,
+            Body::Written => write_body(host, Way::Request, &[])?,
+        }
+        Ok(Action::Continue)
+    }
+
+    pub fn response_headers(&mut self, host: &mut Host, end: bool) -> Result<Action, Crash> {
+        let Some(attempt) = &mut self.attempt else { return Ok(Action::Continue) };
+        let headers = read_headers(host, Map::ResponseHeaders);
+        let step = attempt.response_headers(headers, end, &Proxy::new(host));
+        self.answer(host, step, 0)
+    }
+
+    pub fn response_body(&mut self, host: &mut Host, size: usize, end: bool) -> Result<Action, Crash> {
+        let Some(attempt) = &mut self.attempt else { return Ok(Action::Continue) };
+        let bytes = match attempt.reads_body() {
+            true => read_body(host, Way::Response, self.held, size),
+            false => Vec::new(),
+        };
+        let step = attempt.response_body(&bytes, end, &Proxy::new(host));
+        self.buffered = true;
+        self.answer(host, step, size)
+    }
+
+    pub fn response_trailers(&mut self, host: &mut Host) -> Result<Action, Crash> {
+        let Some(attempt) = &mut self.attempt else { return Ok(Action::Continue) };
+        self.buffered = self.held > 0;
+        let step = attempt.response_end(&Proxy::new(host));
+        self.answer(host, step, 0)
+    }
+}
