@@ -22,6 +22,7 @@ def test_both_configurations_differ_only_where_they_must():
         route = harness.route(config)
         for name in ("inline_cluster_specifier_plugin", "cluster_header"):
             route.pop(name, None)
+        harness.hcm(config)["route_config"]["virtual_hosts"][0]["routes"][0].pop("request_body_buffer_limit")
         for name in ("refresh_cluster_on_retry", "retry_priority"):
             route["retry_policy"].pop(name, None)
         for model in harness.gateway(config)["models"]:

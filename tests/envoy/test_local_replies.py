@@ -27,7 +27,8 @@ def shaped(got: client.Got, anthropic: bool) -> dict:
 @pytest.mark.parametrize("path", PATHS)
 def test_a_body_over_the_limit(path):
     with harness.serving(harness.both(), {}) as envoy:
-        got = client.call(envoy.port, path, b'{"model":"either","x":"' + b"x" * 35_000_000 + b'"}')
+        limit = harness.hcm(harness.shipped())["route_config"]["virtual_hosts"][0]["routes"][0]["request_body_buffer_limit"]
+        got = client.call(envoy.port, path, b'{"model":"either","x":"' + b"x" * (limit + 1_000_000) + b'"}')
         assert got.status == 413, got.status
         error = shaped(got, PATHS[path])
         assert error["type"] == ("request_too_large" if PATHS[path] else "invalid_request_error")

@@ -116,6 +116,13 @@ def part_of(want, got) -> bool:
     return want == got
 
 
+def comparable(log: dict) -> dict:
+    """Before 1.39 an attempt's cluster is the aggregate one."""
+    if harness.dynamic() or not log.get("attempts"):
+        return log
+    return {**log, "attempts": [{k: v for k, v in attempt.items() if k != "cluster"} for attempt in log["attempts"]]}
+
+
 def fits(run: list[dict]) -> None:
     """Before 1.39 the order of fail-over is a cluster's, so only what an aggregate cluster can hold."""
     if harness.dynamic():
@@ -124,6 +131,9 @@ def fits(run: list[dict]) -> None:
         clusters = [target.get("cluster", target["provider"]) for target in model.get("targets", [])]
         if len(clusters) != len(set(clusters)):
             pytest.skip("two targets in one cluster need Envoy 1.39")
+    # An aggregate cluster starts with its first, whatever the plan says.
+    if any("passed over" in call["name"] for call in run):
+        pytest.skip("to pass over a target needs Envoy 1.39")
 
 
 @pytest.mark.parametrize("run", load())
@@ -152,7 +162,7 @@ def test_scenario(run):
             expect = call["expect"]
             log = envoy.calls(number)[number - 1] if "log" in expect or "counters" in expect else None
             wrong += check(f"{call['name']}: client", expect, got)
-            if "log" in expect and not part_of(expect["log"], log):
+            if "log" in expect and not part_of(comparable(expect["log"]), comparable(log)):
                 wrong.append(f"{call['name']}: log\n  {log}\nhas not\n  {expect['log']}")
             if "counters" in expect:
                 wrong += [f"{call['name']}: {line}" for line in counted(envoy, expect["counters"])]
