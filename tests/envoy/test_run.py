@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import select
 import shlex
 import signal
 import socket
@@ -42,9 +41,8 @@ def children(pid: int) -> list[int]:
 def greeting(process: subprocess.Popen) -> str:
     text = ""
     while "Ctrl-C" not in text:
-        ready, _, _ = select.select([process.stdout], [], [], 60)
-        line = process.stdout.readline() if ready else ""
-        assert line, f"it ended or hangs:\n{text}"
+        line = process.stdout.readline()
+        assert line, f"it ended:\n{text}"
         text += line
     return text
 
