@@ -79,7 +79,9 @@ impl<M: Module> Envoy<M> {
         Ok(envoy)
     }
 
+    /// Each call begins with a second of its own, however many callbacks the one before it took.
     pub fn call(&mut self, call: &Call) -> Result<Outcome, String> {
+        self.host.now_ns = self.host.now_ns.next_multiple_of(1_000_000_000);
         let id = self.create(GATEWAY, None)?;
         Stream::new(self, id, call).run(&call.request)
     }

@@ -130,7 +130,7 @@ impl Host {
     /// Makes `id` the context whose callback is about to run.
     pub fn enter(&mut self, id: u32) -> &mut Context {
         self.current = id;
-        self.now_ns = self.now_ns.saturating_add(1_000_000);
+        self.now_ns = self.now_ns.saturating_add(10_000);
         self.contexts.entry(id).or_default()
     }
 
