@@ -120,7 +120,7 @@ pub struct Planned {
     pub target: usize,
     /// The provider's name of the model.
     pub model: String,
-    /// It was left out and is tried for want of a better one.
+    /// It was left out, or stands behind others and may have been: not looked up, for it is seldom tried.
     cooling: bool,
     /// Its request, if that is made already.
     ready: Option<Ready>,

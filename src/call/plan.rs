@@ -26,9 +26,9 @@ pub fn targets(policy: &Policy, asked: &str, host: &dyn Host) -> Result<(usize, 
     }
     let now = if model.targets.len() > 1 { host.now() } else { 0 };
     let cooldowns = Cooldowns(host);
-    let plan = route::order(model, &cooldowns, now).into_iter().filter_map(|target| {
+    let plan = route::order(model, &cooldowns, now).into_iter().enumerate().filter_map(|(place, target)| {
         let named = model.targets.get(target)?.model.as_deref();
-        Some(Planned { target, model: named.unwrap_or(asked).to_owned(), cooling: false, ready: None })
+        Some(Planned { target, model: named.unwrap_or(asked).to_owned(), cooling: place > 0, ready: None })
     });
     let mut plan: Vec<Planned> = plan.collect();
     if let Some(first) = plan.first_mut().filter(|_| now > 0) {
