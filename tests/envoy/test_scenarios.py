@@ -28,9 +28,12 @@ def load() -> list:
     cases = []
     for path in sorted(FOLDER.glob("*.yaml")):
         runs: list[list[dict]] = []
-        for call in yaml.load_all(path.read_text(), Loader):
-            if call is None:
-                continue
+        try:
+            calls = [call for call in yaml.load_all(path.read_text(), Loader) if call is not None]
+        except yaml.YAMLError as error:
+            cases.append(pytest.param([{"name": "unreadable", "error": str(error)}], id=f"{path.stem}: unreadable"))
+            continue
+        for call in calls:
             if "config" in call:
                 runs.append([])
             runs[-1].append(call)
@@ -138,6 +141,7 @@ def fits(run: list[dict]) -> None:
 
 @pytest.mark.parametrize("run", load())
 def test_scenario(run):
+    assert "error" not in run[0], run[0]["error"]
     fits(run)
     document = run[0]["config"]
     names = list(harness.targets(document))
