@@ -25,6 +25,11 @@ impl Headers {
         self.text(":status").and_then(|s| s.parse().ok()).unwrap_or(0)
     }
 
+    /// Those of which the name is wanted.
+    pub fn pick(&self, wanted: impl Fn(&str) -> bool) -> Self {
+        Self(self.0.iter().filter(|(name, _)| wanted(name)).cloned().collect())
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.0.iter().map(|(n, v)| (n.as_str(), v.as_slice()))
     }

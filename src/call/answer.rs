@@ -1,7 +1,7 @@
 //! What becomes of an attempt's answer: delivered, or failed and perhaps tried again elsewhere.
 
 use super::plan::same;
-use super::{Call, Ending, Outcome, RETRY, Ready, Step, Work, relay};
+use super::{Call, Ending, Outcome, RETRY, Step, Work, relay};
 use crate::api::{Api, Asked, Seen};
 use crate::error::{Error, Kind};
 use crate::host::Host;
@@ -51,19 +51,19 @@ impl Call {
         let entry = chat.plan.get(self.attempts.get(index)?.planned)?;
         let provider = self.target(chat, entry)?.provider;
         let mut asked = chat.asked.clone();
-        let hide_usage = match &entry.ready {
-            Some(Ready::Same(spliced)) => spliced.hide_usage,
-            Some(Ready::Other(written)) => {
-                asked.schema_tool = written.schema_tool;
-                false
-            }
-            None => false,
-        };
+        asked.schema_tool = entry.terms.schema_tool;
         if let Some(Ok(request)) = chat.request.get() {
             asked.stream_usage = request.stream_usage;
         }
         let api = self.provider(provider)?.api;
-        Some(Bound { dialect: chat.dialect, api, provider, model: entry.model.clone(), asked, hide_usage })
+        Some(Bound {
+            dialect: chat.dialect,
+            api,
+            provider,
+            model: entry.model.clone(),
+            asked,
+            hide_usage: entry.terms.hide_usage,
+        })
     }
 
     pub(super) fn record(&mut self, index: usize, outcome: Outcome) {
@@ -93,11 +93,7 @@ impl Call {
             }
             chat.request = OnceCell::new();
             for planned in &mut chat.plan {
-                match &mut planned.ready {
-                    Some(Ready::Other(written)) => written.body = Vec::new(),
-                    Some(Ready::Same(spliced)) => spliced.edits = Vec::new(),
-                    None => {}
-                }
+                planned.ready = None;
             }
         }
     }

@@ -113,6 +113,11 @@ impl Attempt {
         !matches!(self.phase, Phase::Asked | Phase::Dropping | Phase::Done)
     }
 
+    /// Whether nothing is to be done before all of the body is there: then it may be brought at once.
+    pub fn awaits_all(&self, size: usize) -> bool {
+        matches!(self.phase, Phase::Whole { .. }) && size <= MAX_ANSWER
+    }
+
     /// More of the answer's body has come: `bytes` only, not what was held before. A body in the step replaces all
     /// that is held and these.
     pub fn response_body(&mut self, bytes: &[u8], end: bool, host: &dyn Host) -> Step {
@@ -127,6 +132,9 @@ impl Attempt {
                     self.phase = Phase::Dropping;
                     let error = Error::provider(Kind::BadAnswer, "the provider's answer is too large");
                     return self.call.borrow_mut().failed(self.index, headers, error, None, host);
+                }
+                if end && held.is_empty() {
+                    return self.call.borrow_mut().whole(self.index, headers, bytes, host);
                 }
                 held.extend_from_slice(bytes);
                 if end {
@@ -237,14 +245,14 @@ impl Attempt {
         }
     }
 
-    /// The answer's end came as trailers.
-    pub fn response_end(&mut self, host: &dyn Host) -> Step {
+    /// The answer's end came as trailers. `bytes`: what had come and was not brought yet.
+    pub fn response_end(&mut self, bytes: &[u8], host: &dyn Host) -> Step {
         let bodiless = match &self.phase {
-            Phase::Whole { held, .. } => held.is_empty(),
+            Phase::Whole { held, .. } => held.is_empty() && bytes.is_empty(),
             Phase::First { held, .. } => *held == 0,
             Phase::Asked | Phase::Streaming(_) | Phase::Dropping | Phase::Done => false,
         };
-        let step = self.response_body(&[], true, host);
+        let step = self.response_body(bytes, true, host);
         if bodiless { self.call.borrow_mut().unsendable(step) } else { step }
     }
 }

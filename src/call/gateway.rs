@@ -165,8 +165,7 @@ impl Gateway {
         };
         plan::splice_ready(&policy, &mut chat, 0, &object);
         chat.body = body;
-        let mut client = headers.clone();
-        client.retain(crate::provider::of_use);
+        let client = headers.pick(crate::provider::of_use);
         let mut call = self.call_of(&headers, client, Work::Chat(Box::new(chat)));
         choose_first(&mut call).map_err(told)?;
 

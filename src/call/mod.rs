@@ -124,6 +124,17 @@ pub struct Planned {
     cooling: bool,
     /// Its request, if that is made already.
     ready: Option<Ready>,
+    /// What its answer must be read with.
+    terms: Terms,
+}
+
+/// What was done to a request that shows in its answer.
+#[derive(Clone, Copy, Default)]
+struct Terms {
+    /// Usage was asked for on the client's behalf.
+    hide_usage: bool,
+    /// A forced tool stood in for a JSON schema.
+    schema_tool: bool,
 }
 
 /// A request in the provider's API.

@@ -1,6 +1,6 @@
 //! Which targets a call tries, and its body in the API of each.
 
-use super::{Call, Chat, Planned, Ready, Work};
+use super::{Call, Chat, Planned, Ready, Terms, Work};
 use crate::api::{self, Api};
 use crate::chat::Losses;
 use crate::config::{OnLoss, Policy};
@@ -28,7 +28,13 @@ pub fn targets(policy: &Policy, asked: &str, host: &dyn Host) -> Result<(usize, 
     let cooldowns = Cooldowns(host);
     let plan = route::order(model, &cooldowns, now).into_iter().enumerate().filter_map(|(place, target)| {
         let named = model.targets.get(target)?.model.as_deref();
-        Some(Planned { target, model: named.unwrap_or(asked).to_owned(), cooling: place > 0, ready: None })
+        Some(Planned {
+            target,
+            model: named.unwrap_or(asked).to_owned(),
+            cooling: place > 0,
+            ready: None,
+            terms: Terms::default(),
+        })
     });
     let mut plan: Vec<Planned> = plan.collect();
     if let Some(first) = plan.first_mut().filter(|_| now > 0) {
@@ -43,7 +49,7 @@ fn direct(policy: &Policy, model: &Model, asked: &str) -> Option<Planned> {
     let target = model.targets.iter().position(|target| {
         policy.providers.get(target.provider).is_some_and(|configured| configured.name == provider)
     })?;
-    Some(Planned { target, model: name.to_owned(), cooling: false, ready: None })
+    Some(Planned { target, model: name.to_owned(), cooling: false, ready: None, terms: Terms::default() })
 }
 
 impl Call {
@@ -74,9 +80,7 @@ impl Call {
             self.losses.extend(left_out);
             Ready::Other(written)
         };
-        if let Some(entry) = chat.plan.get_mut(planned) {
-            entry.ready = Some(ready);
-        }
+        keep(chat, planned, ready);
         Ok(())
     }
 }
@@ -94,8 +98,16 @@ pub(super) fn splice_ready(policy: &Policy, chat: &mut Chat, planned: usize, bod
         echo_reasoning: provider.echo_reasoning,
     };
     let spliced = provider.api.splice(body, &wanted);
+    keep(chat, planned, Ready::Same(spliced));
+}
+
+fn keep(chat: &mut Chat, planned: usize, ready: Ready) {
     if let Some(entry) = chat.plan.get_mut(planned) {
-        entry.ready = Some(Ready::Same(spliced));
+        entry.terms = match &ready {
+            Ready::Same(spliced) => Terms { hide_usage: spliced.hide_usage, schema_tool: false },
+            Ready::Other(written) => Terms { hide_usage: false, schema_tool: written.schema_tool },
+        };
+        entry.ready = Some(ready);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::attempt::Place;
 use super::plan::same;
-use super::{CLUSTER, Call, Chat, Ending, Outcome, Planned, Ready, Step, Work};
+use super::{CLUSTER, Call, Ending, Outcome, Planned, Ready, Step, Work};
 use crate::error::{Error, Fault, Kind};
 use crate::http::{Headers, Reply};
 use crate::json;
@@ -48,16 +48,19 @@ impl Call {
     pub(super) fn request(&mut self, planned: usize) -> Result<Step, Error> {
         self.make_ready(planned)?;
         let lost = || Error::new(Kind::Internal, Fault::Gateway, "the plan has no such target");
-        match &self.work {
-            Work::Pass { provider, .. } => self.pass_request(*provider).ok_or_else(lost),
-            Work::Chat(chat) => {
-                let (headers, body) = self.chat_request(chat, planned).ok_or_else(lost)?;
-                Ok(Step { headers: Some(headers), body, ..Step::go() })
+        let ready = match &mut self.work {
+            Work::Pass { provider, .. } => {
+                let provider = *provider;
+                return self.pass_request(provider).ok_or_else(lost);
             }
-        }
+            Work::Chat(chat) => chat.plan.get_mut(planned).and_then(|planned| planned.ready.take()).ok_or_else(lost)?,
+        };
+        let (headers, body) = self.chat_request(planned, ready).ok_or_else(lost)?;
+        Ok(Step { headers: Some(headers), body, ..Step::go() })
     }
 
-    pub(super) fn chat_request(&self, chat: &Chat, planned: usize) -> Option<(Headers, Option<Vec<u8>>)> {
+    fn chat_request(&self, planned: usize, ready: Ready) -> Option<(Headers, Option<Vec<u8>>)> {
+        let Work::Chat(chat) = &self.work else { return None };
         let entry = chat.plan.get(planned)?;
         let provider = self.provider(self.target(chat, entry)?.provider)?;
         let same_api = same(provider.api, chat.dialect);
@@ -67,15 +70,15 @@ impl Call {
         }
         let mut headers = provider.request_headers("POST", &path, &self.client, same_api);
         headers.push("content-type", "application/json");
-        let body = match entry.ready.as_ref()? {
+        let body = match ready {
             Ready::Same(spliced) if spliced.edits.is_empty() => None,
             Ready::Same(spliced) => Some(json::splice(&chat.body, &spliced.edits)),
             Ready::Other(written) => {
-                for (name, value) in &written.headers {
+                for (name, value) in written.headers {
                     let known = headers.text(name).map(|known| format!("{known},{value}"));
-                    headers.set(name, known.unwrap_or_else(|| value.clone()));
+                    headers.set(name, known.unwrap_or(value));
                 }
-                Some(written.body.clone())
+                Some(written.body)
             }
         };
         headers.set_body_len(body.as_ref().map_or(chat.body.len(), Vec::len));

@@ -88,20 +88,25 @@ impl HttpContext for ProviderContext {
 
     fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
         let Some(attempt) = &mut self.attempt else { return Action::Continue };
+        self.buffered = true;
+        if !end && self.held == 0 && attempt.awaits_all(size) {
+            return Action::Pause;
+        }
         let bytes = match attempt.reads_body() {
             true => read_body(BufferType::HttpResponseBody, self.held, size),
             false => Vec::new(),
         };
         let step = attempt.response_body(&bytes, end, &Envoy);
-        self.buffered = true;
         self.answer(step, size)
     }
 
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
         let Some(attempt) = &mut self.attempt else { return Action::Continue };
         // Only bytes that Envoy still holds can be replaced now.
-        self.buffered = self.held > 0;
-        let step = attempt.response_end(&Envoy);
+        let unread = self.held == 0 && attempt.awaits_all(0);
+        let bytes = if unread { read_body(BufferType::HttpResponseBody, 0, super::ALL) } else { Vec::new() };
+        self.buffered = self.held > 0 || !bytes.is_empty();
+        let step = attempt.response_end(&bytes, &Envoy);
         self.answer(step, 0)
     }
 }

@@ -82,19 +82,24 @@ impl ProviderContext {
 
     pub fn response_body(&mut self, host: &mut Host, size: usize, end: bool) -> Result<Action, Crash> {
         let Some(attempt) = &mut self.attempt else { return Ok(Action::Continue) };
+        self.buffered = true;
+        if !end && self.held == 0 && attempt.awaits_all(size) {
+            return Ok(Action::Pause);
+        }
         let bytes = match attempt.reads_body() {
             true => read_body(host, Way::Response, self.held, size),
             false => Vec::new(),
         };
         let step = attempt.response_body(&bytes, end, &Proxy::new(host));
-        self.buffered = true;
         self.answer(host, step, size)
     }
 
     pub fn response_trailers(&mut self, host: &mut Host) -> Result<Action, Crash> {
         let Some(attempt) = &mut self.attempt else { return Ok(Action::Continue) };
-        self.buffered = self.held > 0;
-        let step = attempt.response_end(&Proxy::new(host));
+        let unread = self.held == 0 && attempt.awaits_all(0);
+        let bytes = if unread { read_body(host, Way::Response, 0, usize::MAX) } else { Vec::new() };
+        self.buffered = self.held > 0 || !bytes.is_empty();
+        let step = attempt.response_end(&bytes, &Proxy::new(host));
         self.answer(host, step, 0)
     }
 }
