@@ -244,7 +244,9 @@ fn reasoning(out: &mut Vec<u8>, request: &Request, target: &Target<'_>, losses: 
     }
     // Every model that reasons knows the three efforts that a budget becomes; the outer ones only some.
     let counted = asked.budget.map(|tokens| Effort::of_budget(tokens).clamp(Effort::Low, Effort::High));
-    let Some(effort) = asked.effort.or(counted) else { return };
+    // Left to the model: some of those that reason do not unless told to. What others do by themselves is theirs.
+    let free = (asked.adaptive && (reasons(target.model) || never_reasons(target.model))).then_some(Effort::Medium);
+    let Some(effort) = asked.effort.or(counted).or(free) else { return };
     if never_reasons(target.model) {
         if effort != Effort::None {
             losses.hint("reasoning", "this model does not think before it answers");
