@@ -1,0 +1,139 @@
+//! Streams.
+
+use crate::Checked;
+use crate::answer::asked;
+use crate::facts::{Ending, Facts, Fold};
+use crate::json::{events, list, parse, start};
+use crate::{schema, vendor};
+use sluice::api::{Api, Asked, Reader, Seen, Verdict};
+use sluice::chat::Event;
+use sluice::framing::sse::Decoder;
+
+/// Bytes a piece: all the stream is cut into such pieces. 1 cuts at every byte.
+const CUTS: [usize; 5] = [1, 2, 7, 61, 1021];
+
+fn read(mut reader: Box<dyn Reader>, sse: &[u8], cut: usize, sink: &mut dyn FnMut(Event<'_>)) {
+    for piece in sse.chunks(cut) {
+        reader.read(piece, sink);
+    }
+    reader.close(sink);
+}
+
+fn fold(api: &dyn Api, sse: &[u8]) -> Result<Facts, String> {
+    let mut fold = Fold::default();
+    read(api.reader(), sse, sse.len().max(1), &mut |event| fold.take(&event));
+    fold.facts()
+}
+
+/// The frames' bytes that are passed on, and what was seen.
+fn watch(api: &dyn Api, sse: &[u8], hide: bool) -> (Vec<u8>, Seen) {
+    let (mut passed, mut seen) = (Vec::new(), Seen::default());
+    let mut frame = |frame: sluice::framing::sse::Frame<'_>| {
+        let verdict = frame.data.map_or(Verdict::Pass, |data| api.watch_event(frame.name, data, hide, &mut seen));
+        if verdict == Verdict::Pass {
+            passed.extend_from_slice(frame.raw);
+        }
+    };
+    let mut decoder = Decoder::new();
+    sse.chunks(1021).for_each(|piece| decoder.feed(piece, &mut frame));
+    decoder.close(&mut frame);
+    (passed, seen)
+}
+
+pub fn same(api: &dyn Api, sse: &str) -> Checked {
+    let want = (vendor::of(api).stream)(sse);
+    let (passed, seen) = watch(api, sse.as_bytes(), false);
+    if passed != sse.as_bytes() {
+        return Err("its bytes are not its frames' bytes".to_owned());
+    }
+    if seen.usage != want.usage {
+        return Err(format!("watched usage is {:?}, not {:?}", seen.usage, want.usage));
+    }
+    let whole = seen.ended && seen.error.is_none();
+    if whole != (want.ending == Ending::Whole) {
+        return Err(format!("watched: ended {}, error {:?}; it is {:?}", seen.ended, seen.error, want.ending));
+    }
+    if seen.model.unwrap_or_default() != want.model {
+        return Err("watched another model".to_owned());
+    }
+    hide(api, sse, &want)?;
+    want.same_as(&fold(api, sse.as_bytes())?, "read")
+}
+
+/// With usage hidden, only the events that hold usage and no choice are missing, and usage is still seen.
+fn hide(api: &dyn Api, sse: &str, want: &Facts) -> Checked {
+    let (passed, seen) = watch(api, sse.as_bytes(), true);
+    if seen.usage != want.usage {
+        return Err("usage is not seen when it is hidden".to_owned());
+    }
+    let passed = String::from_utf8(passed).map_err(|e| e.to_string())?;
+    let shown = |(_, data): &(String, String)| {
+        let Ok(chunk) = parse(data) else { return true };
+        api.name() != "openai" || chunk["usage"].is_null() || !list(&chunk["choices"]).is_empty()
+    };
+    let kept: Vec<_> = events(sse).into_iter().filter(shown).collect();
+    match kept == events(&passed) {
+        true => Ok(()),
+        false => Err("other events than those of usage alone are hidden".to_owned()),
+    }
+}
+
+fn translate(api: &dyn Api, other: &dyn Api, sse: &[u8], cut: usize, asked: Asked) -> Vec<u8> {
+    let (mut writer, mut out) = (other.writer(asked), Vec::new());
+    read(api.reader(), sse, cut, &mut |event| writer.write(&event, &mut out));
+    out
+}
+
+pub fn across(api: &dyn Api, other: &dyn Api, sse: &str) -> Checked {
+    let there = vendor::of(other);
+    let written = translate(api, other, sse.as_bytes(), sse.len().max(1), asked());
+    for cut in CUTS {
+        if translate(api, other, sse.as_bytes(), cut, asked()) != written {
+            return Err(format!("other bytes when it is cut into pieces of {cut}"));
+        }
+    }
+    let written = String::from_utf8(written).map_err(|e| e.to_string())?;
+    let mut want = (vendor::of(api).stream)(sse).across(other.name());
+    if want.model.is_empty() {
+        want.model = asked().model;
+    }
+    shape(there, &written, want.ending)?;
+    want.same_as(&(there.stream)(&written).across(other.name()), "written")?;
+    want.same_as(&fold(other, written.as_bytes())?.across(other.name()), "read back")?;
+
+    let asked = Asked { stream_usage: false, ..asked() };
+    let without = String::from_utf8(translate(api, other, sse.as_bytes(), 1021, asked)).map_err(|e| e.to_string())?;
+    match other.name() == "openai" && without.contains("\"usage\":{") {
+        true => Err("usage is shown to a client that did not ask for it".to_owned()),
+        false => Ok(()),
+    }
+}
+
+/// Every event has its name and is of the schema; the ending comes once, and last.
+fn shape(there: &vendor::Vendor, written: &str, ending: Ending) -> Checked {
+    let all = events(written);
+    for (at, (name, data)) in all.iter().enumerate() {
+        let last = at + 1 == all.len();
+        if (data == there.last) != (last && ending == Ending::Whole) {
+            return Err(format!("event {at} of {}: {}", all.len(), start(data)));
+        }
+        if data == "[DONE]" {
+            continue;
+        }
+        let event = parse(data)?;
+        let error = !event["error"].is_null();
+        if error != (last && ending == Ending::Failed) {
+            return Err(format!("event {at} of {}: {}", all.len(), start(data)));
+        }
+        if there.name == "anthropic" && event["type"] != name.as_str() {
+            return Err(format!("event {name} is of type {}", event["type"]));
+        }
+        if event["type"] != "ping" {
+            schema::check(there.schemas[if error { 3 } else { 2 }], &event)?;
+        }
+    }
+    match all.is_empty() {
+        true => Err("nothing is written".to_owned()),
+        false => Ok(()),
+    }
+}

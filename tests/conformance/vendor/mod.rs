@@ -1,0 +1,30 @@
+//! What an exchange says, read from its JSON by each vendor's documentation.
+
+mod anthropic;
+mod openai;
+
+use crate::facts::Facts;
+use crate::json::Value;
+use crate::request::Asks;
+
+/// What the tests know of an API.
+pub struct Vendor {
+    pub name: &'static str,
+    pub asks: fn(&Value) -> Asks,
+    pub answer: fn(&Value) -> Facts,
+    pub stream: fn(&str) -> Facts,
+    /// The schemas of a request, an answer, an event and an error.
+    pub schemas: [&'static str; 4],
+    /// Models that differ in what they take.
+    pub models: &'static [&'static str],
+    /// The request's members that the neutral model has a notion of.
+    pub known: &'static [&'static str],
+    /// The last event of a stream that is whole.
+    pub last: &'static str,
+}
+
+static VENDORS: [Vendor; 2] = [anthropic::VENDOR, openai::VENDOR];
+
+pub fn of(api: &dyn sluice::api::Api) -> &'static Vendor {
+    VENDORS.iter().find(|vendor| vendor.name == api.name()).unwrap()
+}
