@@ -101,7 +101,7 @@ impl Call {
     pub(super) fn say_where(&self, headers: &mut Headers, model: &str, provider: usize) {
         headers.push("x-sluice-model", model);
         if let Some(provider) = self.provider(provider) {
-            headers.push("x-sluice-provider", provider.name.as_str());
+            headers.push("x-sluice-provider", provider.name.as_bytes());
         }
         headers.push("x-sluice-attempts", self.attempts.len().to_string());
     }
@@ -124,7 +124,7 @@ impl Call {
         if let Work::Pass { provider, .. } = &self.work
             && let Some(provider) = self.provider(*provider)
         {
-            headers.push("x-sluice-provider", provider.name.as_str());
+            headers.push("x-sluice-provider", provider.name.as_bytes());
         }
         Step { headers: Some(headers), ..Step::go() }
     }

@@ -47,7 +47,7 @@ pub fn targets(policy: &Policy, asked: &str, host: &dyn Host) -> Result<(usize, 
 fn direct(policy: &Policy, model: &Model, asked: &str) -> Option<Planned> {
     let (provider, name) = asked.split_once('/').filter(|(_, name)| !name.is_empty())?;
     let target = model.targets.iter().position(|target| {
-        policy.providers.get(target.provider).is_some_and(|configured| configured.name == provider)
+        policy.providers.get(target.provider).is_some_and(|configured| *configured.name == *provider)
     })?;
     Some(Planned { target, model: name.to_owned(), cooling: false, ready: None, terms: Terms::default() })
 }

@@ -13,7 +13,7 @@ impl Call {
         let Work::Chat(chat) = &self.work else { return Some(0) };
         let fits = |planned: &Planned| {
             self.target(chat, planned).is_some_and(|target| match &place.provider {
-                Some(name) => self.provider(target.provider).is_some_and(|provider| provider.name == *name),
+                Some(name) => self.provider(target.provider).is_some_and(|provider| *provider.name == **name),
                 None => target.cluster == place.cluster,
             })
         };

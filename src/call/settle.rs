@@ -5,7 +5,8 @@ use super::{Attempted, Call, Chat, Ending, Outcome, Work};
 use crate::error::Kind;
 use crate::host::{Host, Millis};
 use crate::route::{Cooldowns, MAX_COOLDOWN};
-use crate::telemetry::{self, AttemptEntry, Entry, Labels, OTHER, Sample};
+use crate::telemetry::{self, AttemptEntry, Entry, Labels, Sample};
+use std::rc::Rc;
 
 /// Bytes of a client's own word in the log.
 const MAX_LOGGED: usize = 256;
@@ -40,8 +41,8 @@ fn refused_report(refused: &Refused, path: &str, duration: Millis) -> Report {
         duration_ms: duration,
         ..Entry::default()
     };
-    let labels = Labels { dialect: refused.dialect, model: OTHER, provider: OTHER };
-    Report { log: entry.to_json(), samples: vec![telemetry::request(labels, refused.status, error)] }
+    let labels = Labels { dialect: Some(refused.dialect), ..Labels::default() };
+    Report { log: entry.to_json(), samples: vec![telemetry::request(&labels, refused.status, error)] }
 }
 
 impl Call {
@@ -108,41 +109,41 @@ impl Call {
         let used = last.and_then(|attempt| Some((attempt, chat?)));
         let provider = self.used_provider();
         let labels = Labels {
-            dialect: chat.map_or("none", |chat| chat.dialect.name()),
-            model: chat.and_then(|chat| self.policy.models.get(chat.model)).map_or(OTHER, |model| model.name.as_str()),
-            provider: provider.unwrap_or(OTHER),
+            dialect: chat.map(|chat| chat.dialect.name()),
+            model: chat.and_then(|chat| self.model(chat)).map(|model| Rc::clone(&model.name)),
+            provider: provider.clone(),
         };
         let shown = self.shown_status(status);
-        samples.push(telemetry::request(labels, shown, error));
-        samples.push(telemetry::duration(labels, duration));
+        samples.push(telemetry::request(&labels, shown, error));
+        samples.push(telemetry::duration(&labels, duration));
         if let Some(usage) = &self.usage {
-            samples.extend(telemetry::tokens(labels, usage));
+            samples.extend(telemetry::tokens(&labels, usage));
         }
         if let (Some(first), Some(true)) = (first, chat.map(|chat| chat.stream)) {
-            samples.push(telemetry::first_token(labels, first));
+            samples.push(telemetry::first_token(&labels, first));
             let rest = duration.saturating_sub(first);
             let output = self.usage.map_or(0, |usage| usage.output);
-            samples.extend(rest.checked_div(output).map(|each| telemetry::per_token(labels, each)));
+            samples.extend(rest.checked_div(output).map(|each| telemetry::per_token(&labels, each)));
         }
         for attempt in &self.attempts {
-            let name = self.provider_of(chat, attempt).unwrap_or(OTHER);
-            samples.push(telemetry::attempt(name, outcome(attempt)));
+            let name = self.provider_of(chat, attempt);
+            samples.push(telemetry::attempt(name.clone(), outcome(attempt)));
             if attempt.cooled {
                 samples.push(telemetry::cooldown(name));
             }
         }
         for (provider, field) in &self.losses {
-            samples.push(telemetry::loss(self.provider(*provider).map_or(OTHER, |p| p.name.as_str()), field));
+            samples.push(telemetry::loss(self.provider(*provider).map(|p| Rc::clone(&p.name)), field));
         }
 
         let entry = Entry {
-            dialect: labels.dialect,
+            dialect: labels.dialect.unwrap_or("none"),
             path: cut(&self.path),
             model: chat.map(|chat| cut(&chat.asked_model)),
             target_model: used
                 .and_then(|(attempt, chat)| Some(chat.plan.get(attempt.planned)?.model.as_str()))
                 .map(cut),
-            provider,
+            provider: provider.as_deref(),
             stream: chat.is_some_and(|chat| chat.stream),
             status: shown,
             ended,
@@ -161,17 +162,17 @@ impl Call {
         self.told.unwrap_or(provider)
     }
 
-    fn used_provider(&self) -> Option<&str> {
+    fn used_provider(&self) -> Option<Rc<str>> {
         match &self.work {
-            Work::Pass { provider, .. } => self.provider(*provider).map(|provider| provider.name.as_str()),
+            Work::Pass { provider, .. } => self.provider(*provider).map(|provider| Rc::clone(&provider.name)),
             Work::Chat(chat) => self.provider_of(Some(chat), self.attempts.last()?),
         }
     }
 
-    fn provider_of(&self, chat: Option<&Chat>, attempt: &Attempted) -> Option<&str> {
+    fn provider_of(&self, chat: Option<&Chat>, attempt: &Attempted) -> Option<Rc<str>> {
         let Some(chat) = chat else { return self.used_provider() };
         let target = self.target(chat, chat.plan.get(attempt.planned)?)?;
-        self.provider(target.provider).map(|provider| provider.name.as_str())
+        self.provider(target.provider).map(|provider| Rc::clone(&provider.name))
     }
 
     fn attempt_entry<'c>(
@@ -183,7 +184,7 @@ impl Call {
         let planned = chat?.plan.get(attempt.planned)?;
         let target = self.target(chat?, planned)?;
         Some(AttemptEntry {
-            provider: self.provider(target.provider)?.name.as_str(),
+            provider: &self.provider(target.provider)?.name,
             cluster: target.cluster.as_str(),
             model: cut(&planned.model),
             status: attempt.status,

@@ -77,7 +77,7 @@ impl Reader<'_> {
         }
         Some(Model {
             pattern: Pattern::new(name),
-            name: name.to_owned(),
+            name: name.into(),
             targets,
             direct,
             strategy: strategy.or_else(|| STRATEGIES.first().copied())?,
@@ -94,16 +94,16 @@ impl Reader<'_> {
         max_tokens: u64,
     ) -> Vec<Target> {
         let allowed = |provider: &Provider| match name.split_once('/') {
-            Some((first, _)) => first == provider.name,
+            Some((first, _)) => *first == *provider.name,
             None => name == "*",
         };
         let target = |(index, provider): (usize, &Provider)| {
-            allowed(provider).then(|| target(provider, index, provider.name.clone(), None, max_tokens))
+            allowed(provider).then(|| target(provider, index, provider.name.to_string(), None, max_tokens))
         };
         let targets: Vec<Target> = providers.iter().enumerate().filter_map(target).collect();
         if targets.is_empty() {
             let (first, _) = name.split_once('/').unwrap_or((name, ""));
-            let near = suggest(first, providers.iter().map(|provider| provider.name.as_str()));
+            let near = suggest(first, providers.iter().map(|provider| &*provider.name));
             self.problem(
                 &node.path,
                 format!("a direct entry is \"*\" or \"provider/…\", and there is no provider \"{first}\"{near}"),

@@ -44,7 +44,7 @@ impl Reader<'_> {
         let kinds: Vec<_> = PROVIDERS.iter().map(|kind| (kind.name, *kind)).collect();
         let kind = self.word(&api, &kinds)?;
         Some(Provider {
-            name: name.to_owned(),
+            name: name.into(),
             kind,
             api: crate::api::by_name(kind.api)?,
             host: host.unwrap_or(kind.host).to_owned(),
@@ -148,9 +148,9 @@ impl Reader<'_> {
 
     pub(super) fn provider_index(&mut self, node: &Node<'_>, providers: &[Provider]) -> Option<usize> {
         let name = self.text(node)?;
-        let found = providers.iter().position(|provider| provider.name == name);
+        let found = providers.iter().position(|provider| *provider.name == *name);
         if found.is_none() {
-            let near = suggest(name, providers.iter().map(|provider| provider.name.as_str()));
+            let near = suggest(name, providers.iter().map(|provider| &*provider.name));
             self.problem(&node.path, format!("no provider \"{name}\"{near}"));
         }
         found
@@ -170,7 +170,7 @@ impl Reader<'_> {
     pub(super) fn cluster(&mut self, node: &Node<'_>, map: &Map<String, Value>, provider: &Provider) -> Option<String> {
         match map.get("cluster") {
             Some(value) => self.text(&node.child("cluster", value)).map(str::to_owned),
-            None => Some(provider.name.clone()),
+            None => Some(provider.name.to_string()),
         }
     }
 }

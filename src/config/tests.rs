@@ -47,9 +47,9 @@ fn policy(document: &Value) -> Policy {
 #[test]
 fn a_good_configuration_is_read() {
     let policy = policy(&good());
-    let groq = policy.providers.iter().find(|p| p.name == "groq").unwrap();
+    let groq = policy.providers.iter().find(|p| &*p.name == "groq").unwrap();
     assert_eq!((groq.host.as_str(), groq.base_path.as_str()), ("api.groq.com", "/openai/v1"));
-    let claude = policy.providers.iter().find(|p| p.name == "claude").unwrap();
+    let claude = policy.providers.iter().find(|p| &*p.name == "claude").unwrap();
     assert_eq!(
         (claude.host.as_str(), claude.headers.clone()),
         ("api.anthropic.com", vec![("x-extra".into(), "1".into())])

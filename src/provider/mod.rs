@@ -10,6 +10,7 @@ mod openai;
 use crate::api::Api;
 use crate::http::Headers;
 use crate::secret::Secret;
+use std::rc::Rc;
 
 /// Every kind of provider, by the name that `api` has in the configuration.
 pub static PROVIDERS: &[&Kind] = &[&anthropic::KIND, &openai::KIND];
@@ -72,7 +73,7 @@ pub enum Auth {
 /// A provider as configured.
 #[derive(Debug)]
 pub struct Provider {
-    pub name: String,
+    pub name: Rc<str>,
     pub kind: &'static Kind,
     pub api: &'static dyn Api,
     pub host: String,

@@ -11,6 +11,7 @@ pub use cooldown::Cooldowns;
 
 use crate::error::Kind;
 use crate::host::Millis;
+use std::rc::Rc;
 
 /// Every way to order a model's targets.
 pub static STRATEGIES: &[&dyn Strategy] = &[&ordered::Ordered];
@@ -112,7 +113,7 @@ impl Default for Retry {
 pub struct Model {
     pub pattern: Pattern,
     /// As the configuration has it: the label in metrics.
-    pub name: String,
+    pub name: Rc<str>,
     pub targets: Vec<Target>,
     /// `provider/model` addresses that provider; `targets` is empty.
     pub direct: bool,

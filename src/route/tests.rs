@@ -41,7 +41,7 @@ fn the_most_specific_name_wins() {
     for (asked, found) in
         [("gpt-4o", "gpt-4o"), ("gpt-4o-mini", "gpt-4o*"), ("gpt-4.1", "gpt-4*"), ("gpt-5", "gpt-*"), ("o3", "*")]
     {
-        assert_eq!(find(&models, asked).map(|m| m.name.as_str()), Some(found), "{asked}");
+        assert_eq!(find(&models, asked).map(|m| &*m.name), Some(found), "{asked}");
     }
     assert!(find(&models[2..3], "gpt-4O").is_none());
 }

@@ -1,5 +1,5 @@
 use crate::host::{Host, Millis, Shared};
-use crate::telemetry::{Instrument, Sample};
+use crate::telemetry::{Instrument, Name, Sample};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MetricType;
 use std::cell::RefCell;
@@ -33,26 +33,27 @@ impl Host for Envoy {
 const MAX_METRICS: usize = 20_000;
 
 thread_local! {
-    static METRICS: RefCell<BTreeMap<String, u32>> = const { RefCell::new(BTreeMap::new()) };
+    static METRICS: RefCell<BTreeMap<Name, u32>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 pub fn record(samples: Vec<Sample>) {
     METRICS.with_borrow_mut(|metrics| {
         for sample in samples {
-            let kind = match sample.instrument {
-                Instrument::Counter => MetricType::Counter,
-                Instrument::Histogram => MetricType::Histogram,
-            };
+            let instrument = sample.name.instrument();
             let id = match metrics.get(&sample.name) {
                 Some(id) => *id,
                 None if metrics.len() >= MAX_METRICS => continue,
                 None => {
-                    let Ok(id) = hostcalls::define_metric(kind, &sample.name) else { continue };
+                    let kind = match instrument {
+                        Instrument::Counter => MetricType::Counter,
+                        Instrument::Histogram => MetricType::Histogram,
+                    };
+                    let Ok(id) = hostcalls::define_metric(kind, &sample.name.to_string()) else { continue };
                     metrics.insert(sample.name, id);
                     id
                 }
             };
-            let done = match sample.instrument {
+            let done = match instrument {
                 Instrument::Histogram => hostcalls::record_metric(id, sample.value),
                 Instrument::Counter => match i64::try_from(sample.value) {
                     Ok(value) if value > 0 => hostcalls::increment_metric(id, value),

@@ -13,6 +13,8 @@ pub use log::{AttemptEntry, Entry};
 
 use crate::chat::Usage;
 use crate::host::Millis;
+use std::fmt;
+use std::rc::Rc;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Instrument {
@@ -23,70 +25,117 @@ pub enum Instrument {
 /// A number to add to a counter or to record in a histogram. Never 0 for a counter: Envoy refuses it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
-    pub name: String,
-    pub instrument: Instrument,
+    pub name: Name,
     pub value: u64,
 }
 
-/// Where a call went, in configured names; `other` where there is none.
-#[derive(Clone, Copy, Debug)]
-pub struct Labels<'a> {
-    pub dialect: &'a str,
-    pub model: &'a str,
-    pub provider: &'a str,
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Metric {
+    Requests { status: u16, error: Option<&'static str> },
+    Attempts { outcome: &'static str },
+    Losses { field: &'static str },
+    Cooldowns,
+    Tokens { kind: &'static str },
+    Duration,
+    FirstToken,
+    PerToken,
+}
+
+/// A metric's name with its labels: made into text once, when it is defined.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name {
+    metric: Metric,
+    dialect: Option<&'static str>,
+    model: Option<Rc<str>>,
+    provider: Option<Rc<str>>,
 }
 
 /// Stands for a name that is not configured.
 pub const OTHER: &str = "other";
 
-pub fn request(labels: Labels<'_>, status: u16, error: Option<&'static str>) -> Sample {
-    let Labels { dialect, model, provider } = labels;
-    let error = error.unwrap_or("none");
-    counter(format!(
-        "sluice_requests_total;dialect={dialect};model={model};provider={provider};status={status};error={error}"
-    ))
+impl Name {
+    pub fn instrument(&self) -> Instrument {
+        match self.metric {
+            Metric::Requests { .. } | Metric::Attempts { .. } | Metric::Losses { .. } | Metric::Cooldowns => {
+                Instrument::Counter
+            }
+            Metric::Tokens { .. } | Metric::Duration | Metric::FirstToken | Metric::PerToken => Instrument::Histogram,
+        }
+    }
 }
 
-pub fn attempt(provider: &str, outcome: &'static str) -> Sample {
-    counter(format!("sluice_attempts_total;provider={provider};outcome={outcome}"))
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let model = self.model.as_deref().unwrap_or(OTHER);
+        let provider = self.provider.as_deref().unwrap_or(OTHER);
+        let timing = |f: &mut fmt::Formatter<'_>, name| write!(f, "{name};model={model};provider={provider}");
+        match self.metric {
+            Metric::Requests { status, error } => {
+                let (dialect, error) = (self.dialect.unwrap_or("none"), error.unwrap_or("none"));
+                write!(f, "sluice_requests_total;dialect={dialect};model={model};provider={provider}")?;
+                write!(f, ";status={status};error={error}")
+            }
+            Metric::Attempts { outcome } => write!(f, "sluice_attempts_total;provider={provider};outcome={outcome}"),
+            Metric::Losses { field } => write!(f, "sluice_losses_total;provider={provider};field={field}"),
+            Metric::Cooldowns => write!(f, "sluice_cooldowns_total;provider={provider}"),
+            Metric::Tokens { kind } => {
+                write!(f, "gen_ai_client_token_usage;model={model};provider={provider};type={kind}")
+            }
+            Metric::Duration => timing(f, "gen_ai_server_request_duration"),
+            Metric::FirstToken => timing(f, "gen_ai_server_time_to_first_token"),
+            Metric::PerToken => timing(f, "gen_ai_server_time_per_output_token"),
+        }
+    }
 }
 
-pub fn loss(provider: &str, field: &'static str) -> Sample {
-    counter(format!("sluice_losses_total;provider={provider};field={field}"))
+/// Where a call went, in configured names; `None` where there is none.
+#[derive(Clone, Debug, Default)]
+pub struct Labels {
+    pub dialect: Option<&'static str>,
+    pub model: Option<Rc<str>>,
+    pub provider: Option<Rc<str>>,
 }
 
-pub fn cooldown(provider: &str) -> Sample {
-    counter(format!("sluice_cooldowns_total;provider={provider}"))
+pub fn request(labels: &Labels, status: u16, error: Option<&'static str>) -> Sample {
+    let Labels { dialect, model, provider } = labels.clone();
+    Sample { name: Name { metric: Metric::Requests { status, error }, dialect, model, provider }, value: 1 }
 }
 
-pub fn tokens(labels: Labels<'_>, usage: &Usage) -> impl Iterator<Item = Sample> {
-    let kinds = [("input", usage.input), ("output", usage.output)];
-    kinds.into_iter().map(move |(kind, value)| {
-        let Labels { model, provider, .. } = labels;
-        histogram(format!("gen_ai_client_token_usage;model={model};provider={provider};type={kind}"), value)
-    })
+pub fn attempt(provider: Option<Rc<str>>, outcome: &'static str) -> Sample {
+    of_provider(Metric::Attempts { outcome }, provider)
 }
 
-pub fn duration(labels: Labels<'_>, value: Millis) -> Sample {
-    timing("gen_ai_server_request_duration", labels, value)
+pub fn loss(provider: Option<Rc<str>>, field: &'static str) -> Sample {
+    of_provider(Metric::Losses { field }, provider)
 }
 
-pub fn first_token(labels: Labels<'_>, value: Millis) -> Sample {
-    timing("gen_ai_server_time_to_first_token", labels, value)
+pub fn cooldown(provider: Option<Rc<str>>) -> Sample {
+    of_provider(Metric::Cooldowns, provider)
 }
 
-pub fn per_token(labels: Labels<'_>, value: Millis) -> Sample {
-    timing("gen_ai_server_time_per_output_token", labels, value)
+pub fn tokens(labels: &Labels, usage: &Usage) -> [Sample; 2] {
+    let of = |kind, value| of_model(Metric::Tokens { kind }, labels, value);
+    [of("input", usage.input), of("output", usage.output)]
 }
 
-fn timing(name: &str, Labels { model, provider, .. }: Labels<'_>, value: Millis) -> Sample {
-    histogram(format!("{name};model={model};provider={provider}"), value)
+pub fn duration(labels: &Labels, value: Millis) -> Sample {
+    of_model(Metric::Duration, labels, value)
 }
 
-fn counter(name: String) -> Sample {
-    Sample { name, instrument: Instrument::Counter, value: 1 }
+pub fn first_token(labels: &Labels, value: Millis) -> Sample {
+    of_model(Metric::FirstToken, labels, value)
 }
 
-fn histogram(name: String, value: u64) -> Sample {
-    Sample { name, instrument: Instrument::Histogram, value }
+pub fn per_token(labels: &Labels, value: Millis) -> Sample {
+    of_model(Metric::PerToken, labels, value)
+}
+
+fn of_model(metric: Metric, labels: &Labels, value: u64) -> Sample {
+    let (model, provider) = (labels.model.clone(), labels.provider.clone());
+    Sample { name: Name { metric, dialect: None, model, provider }, value }
+}
+
+fn of_provider(metric: Metric, provider: Option<Rc<str>>) -> Sample {
+    Sample { name: Name { metric, dialect: None, model: None, provider }, value: 1 }
 }

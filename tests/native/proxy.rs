@@ -34,7 +34,8 @@ impl Clock for Proxy<'_> {
 
 pub fn record(host: &mut Host, worker: &Worker, samples: Vec<Sample>) -> Result<(), Crash> {
     let mut metrics = worker.metrics.borrow_mut();
-    for Sample { name, instrument, value } in samples {
+    for sample in samples {
+        let (name, instrument, value) = (sample.name.to_string(), sample.name.instrument(), sample.value);
         let kind = match instrument {
             Instrument::Counter => Metric::Counter,
             Instrument::Histogram => Metric::Histogram,

@@ -198,7 +198,7 @@ fn errors_are_written_as_clients_of_this_api_know_them() {
         let (wrote, body) = OpenAi.write_error(&error);
         let body: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(wrote, status, "{error:?}");
-        assert_eq!(body, json!({"error": {"message": error.message, "type": kind, "param": param, "code": code}}));
+        assert_eq!(body, json!({"error": {"message": error.text(), "type": kind, "param": param, "code": code}}));
     }
 }
 
