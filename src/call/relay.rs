@@ -30,11 +30,13 @@ struct Same {
     rename: Option<String>,
     /// Bytes taken in that no frame has given back yet.
     held: usize,
+    /// A frame that was not passed on ended in CR; the LF that may follow belongs to it.
+    after_cr: bool,
 }
 
 impl Relay {
     pub fn same(api: &'static dyn Api, hide_usage: bool, rename: Option<String>) -> Self {
-        let same = Same { api, frames: sse::Decoder::new(), hide_usage, rename, held: 0 };
+        let same = Same { api, frames: sse::Decoder::new(), hide_usage, rename, held: 0, after_cr: false };
         Self::new(How::Same(same))
     }
 
@@ -54,7 +56,7 @@ impl Relay {
             How::Other { reader, writer } => {
                 let mut out = Vec::with_capacity(bytes.len());
                 reader.read(bytes, &mut |event| {
-                    *begun = true;
+                    *begun |= !matches!(event, Event::Ping);
                     note(&event, seen);
                     writer.write(&event, &mut out);
                 });
@@ -81,7 +83,7 @@ impl Relay {
             How::Other { reader, writer } => {
                 let mut out = Vec::new();
                 reader.close(&mut |event| {
-                    *begun = true;
+                    *begun |= !matches!(event, Event::Ping);
                     note(&event, seen);
                     writer.write(&event, &mut out);
                 });
@@ -98,7 +100,7 @@ pub fn broke_off() -> Error {
 
 impl Same {
     fn feed(&mut self, bytes: &[u8], seen: &mut Seen, begun: &mut bool) -> Option<Vec<u8>> {
-        let Self { api, frames, hide_usage, rename, held } = self;
+        let Self { api, frames, hide_usage, rename, held, after_cr } = self;
         if !*hide_usage && rename.is_none() {
             frames.feed(bytes, &mut |frame| {
                 watch(*api, &frame, false, seen, begun);
@@ -111,18 +113,20 @@ impl Same {
         let mut out = Vec::with_capacity(bytes.len());
         frames.feed(bytes, &mut |frame| {
             given = given.saturating_add(frame.raw.len());
-            changed |= change(*api, &frame, *hide_usage, rename.as_deref(), seen, begun, &mut out);
+            let verdict = watch(*api, &frame, *hide_usage, seen, begun);
+            changed |= change(&frame, verdict, rename.as_deref(), after_cr, &mut out);
         });
         *held = held.saturating_add(bytes.len()).saturating_sub(given);
         (changed || !whole_before || *held > 0).then_some(out)
     }
 
     fn close(&mut self, seen: &mut Seen, begun: &mut bool) -> Option<Vec<u8>> {
-        let Self { api, frames, hide_usage, rename, held } = self;
+        let Self { api, frames, hide_usage, rename, held, after_cr } = self;
         let edits = *hide_usage || rename.is_some();
         let mut out = Vec::new();
         frames.close(&mut |frame| {
-            change(*api, &frame, *hide_usage, rename.as_deref(), seen, begun, &mut out);
+            let verdict = watch(*api, &frame, *hide_usage, seen, begun);
+            change(&frame, verdict, rename.as_deref(), after_cr, &mut out);
         });
         *held = 0;
         (edits && !out.is_empty()).then_some(out)
@@ -137,15 +141,15 @@ fn watch(api: &dyn Api, frame: &sse::Frame<'_>, hide: bool, seen: &mut Seen, beg
 
 /// Writes the frame as the client gets it; whether that differs from what came.
 fn change(
-    api: &dyn Api,
     frame: &sse::Frame<'_>,
-    hide: bool,
+    verdict: Verdict,
     rename: Option<&str>,
-    seen: &mut Seen,
-    begun: &mut bool,
+    after_cr: &mut bool,
     out: &mut Vec<u8>,
 ) -> bool {
-    if watch(api, frame, hide, seen, begun) == Verdict::Hide {
+    let rest = frame.raw.strip_prefix(b"\n").filter(|_| *after_cr);
+    *after_cr = frame.raw.ends_with(b"\r");
+    if verdict == Verdict::Hide {
         return true;
     }
     if let (Some(name), Some(data)) = (rename, frame.data)
@@ -155,8 +159,9 @@ fn change(
         sse::write(out, event, &renamed);
         return true;
     }
-    out.extend_from_slice(frame.raw);
-    false
+    *after_cr = false;
+    out.extend_from_slice(rest.unwrap_or(frame.raw));
+    rest.is_some()
 }
 
 /// The JSON text with its `model`, or its message's, set to `name`. `None`: it has none, or has that one.
