@@ -106,7 +106,7 @@ impl HttpContext for GatewayContext {
         if let Some(body) = step.body {
             self.replacement = Replacement::Due(body);
         }
-        Action::Continue
+        action(step.next)
     }
 
     fn on_http_response_body(&mut self, _: usize, _: bool) -> Action {
