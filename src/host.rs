@@ -17,4 +17,7 @@ pub trait Shared {
 /// Asked only where it is needed: a look at the clock costs a call out of the module.
 pub trait Host: Shared {
     fn now(&self) -> Millis;
+
+    /// Whether a call that is over was ended by its client. Asked when it is logged.
+    fn client_left(&self) -> bool;
 }

@@ -181,7 +181,7 @@ impl Call {
         host: &dyn Host,
     ) -> Step {
         let Some(bound) = self.bound(index) else { return Step::go() };
-        let retry = self.retries(index, error.kind);
+        let retry = self.retries(error.kind);
         self.record(index, Outcome::Failed { kind: error.kind, retry });
         self.time(index, host);
         self.cool(index, error.kind, retry_after(&headers), host);
@@ -222,13 +222,11 @@ impl Call {
     }
 
     /// Whether another target may do better after that kind of error, and can serve the call.
-    pub(super) fn retries(&mut self, index: usize, kind: Kind) -> bool {
+    pub(super) fn retries(&mut self, kind: Kind) -> bool {
         let Work::Chat(chat) = &self.work else { return false };
         let wanted = self.policy.models.get(chat.model).is_some_and(|model| model.retry.on.contains(&kind));
-        let Some(next) = self.attempts.get(index).map(|attempt| attempt.planned.saturating_add(1)) else {
-            return false;
-        };
-        wanted && self.attempts.len() < chat.plan.len() && next < chat.plan.len() && self.make_ready(next).is_ok()
+        let next = self.untried(chat).next();
+        wanted && next.is_some_and(|next| self.make_ready(next).is_ok())
     }
 }
 

@@ -371,7 +371,7 @@ fn to_envoy(headers: &mut Headers, cluster: &str, targets: usize, stream: bool, 
     if targets > 1 {
         headers.push("x-envoy-retry-on", on);
     }
-    let limit = if stream { retry.first_byte } else { retry.whole_answer };
+    let limit = retry.limit(stream);
     if limit > 0 {
         headers.push("x-envoy-upstream-rq-per-try-timeout-ms", limit.to_string());
     }

@@ -2,7 +2,7 @@
 
 use super::attempt::Place;
 use super::plan::same;
-use super::{CLUSTER, Call, Ending, Outcome, Planned, Ready, Step, Work};
+use super::{CLUSTER, Call, Chat, Ending, Outcome, Planned, Ready, Step, Work};
 use crate::error::{Error, Fault, Kind};
 use crate::http::{Headers, Reply};
 use crate::json;
@@ -17,9 +17,13 @@ impl Call {
                 None => target.cluster == place.cluster,
             })
         };
-        let tried = |index: usize| self.attempts.iter().any(|attempt| attempt.planned == index);
         let fitting = || chat.plan.iter().enumerate().filter(|(_, planned)| fits(planned)).map(|(index, _)| index);
-        fitting().find(|index| !tried(*index)).or_else(|| fitting().next_back())
+        self.untried(chat).find(|index| fitting().any(|fits| fits == *index)).or_else(|| fitting().next_back())
+    }
+
+    /// Targets of the plan that no attempt was for, best first. Where Envoy's own order rules, any may be next.
+    pub(super) fn untried<'c>(&'c self, chat: &'c Chat) -> impl Iterator<Item = usize> + 'c {
+        (0..chat.plan.len()).filter(|index| self.attempts.iter().all(|attempt| attempt.planned != *index))
     }
 
     pub(super) fn misplaced(&mut self) -> Step {
@@ -82,8 +86,8 @@ impl Call {
             }
         };
         headers.set_body_len(body.as_ref().map_or(chat.body.len(), Vec::len));
-        let next = chat.plan.get(planned.saturating_add(1)).and_then(|next| self.target(chat, next));
-        if let Some(next) = next {
+        let next = self.untried(chat).next().and_then(|next| chat.plan.get(next));
+        if let Some(next) = next.and_then(|next| self.target(chat, next)) {
             headers.push(CLUSTER, next.cluster.as_str());
         }
         Some((headers, body))

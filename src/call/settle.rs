@@ -4,6 +4,7 @@ use super::gateway::{Over, Refused};
 use super::{Attempted, Call, Chat, Ending, Outcome, Work};
 use crate::error::Kind;
 use crate::host::{Host, Millis};
+use crate::provider::Auth;
 use crate::route::{Cooldowns, MAX_COOLDOWN};
 use crate::telemetry::{self, AttemptEntry, Entry, Labels, Sample};
 use std::rc::Rc;
@@ -49,12 +50,21 @@ impl Call {
     /// An attempt that never answered has failed; another follows, or Envoy has answered.
     pub(super) fn unanswered(&mut self, kind: Kind, host: &dyn Host) {
         let Some(index) = self.attempts.len().checked_sub(1) else { return };
+        let limit = self.limit();
         let Some(last) = self.attempts.get_mut(index) else { return };
+        let waited = limit > 0 && host.now().saturating_sub(last.started) >= limit;
         if last.outcome == Outcome::Pending {
+            let kind = if waited { Kind::Timeout } else { kind };
             last.outcome = Outcome::Failed { kind, retry: true };
             last.ended = Some(host.now());
             self.cool(index, kind, None, host);
         }
+    }
+
+    /// How long an attempt may take to answer; 0: no limit.
+    fn limit(&self) -> Millis {
+        let Work::Chat(chat) = &self.work else { return 0 };
+        self.model(chat).map_or(0, |model| model.retry.limit(chat.stream))
     }
 
     /// Leaves a failed target out for a while, if it was the target that failed.
@@ -62,14 +72,21 @@ impl Call {
         let its_own = matches!(kind, Kind::ContextLength | Kind::ContentPolicy | Kind::InvalidRequest);
         let Work::Chat(chat) = &self.work else { return };
         let Some(model) = self.policy.models.get(chat.model) else { return };
-        if its_own || model.retry.cooldown == 0 || !model.retry.on.contains(&kind) {
+        let planned = self.attempts.get(index).and_then(|attempt| chat.plan.get(attempt.planned));
+        let Some(target) = planned.and_then(|planned| self.target(chat, planned)) else { return };
+        // One client's word, or key, must not leave a provider out for all others.
+        let clients = match kind {
+            Kind::NotFound | Kind::ModelNotFound => target.model.is_none(),
+            Kind::Authentication | Kind::Permission => {
+                self.provider(target.provider).is_some_and(|provider| provider.auth == Auth::Client)
+            }
+            _ => false,
+        };
+        if its_own || clients || model.retry.cooldown == 0 || !model.retry.on.contains(&kind) {
             return;
         }
         let time = retry_after.unwrap_or(0).clamp(model.retry.cooldown, MAX_COOLDOWN.max(model.retry.cooldown));
-        let planned = self.attempts.get(index).and_then(|attempt| chat.plan.get(attempt.planned));
-        if let Some(target) = planned.and_then(|planned| self.target(chat, planned)) {
-            Cooldowns(host).cool(&target.key, host.now().saturating_add(time));
-        }
+        Cooldowns(host).cool(&target.key, host.now().saturating_add(time));
         if let Some(attempt) = self.attempts.get_mut(index) {
             attempt.cooled = true;
         }
@@ -95,7 +112,8 @@ impl Call {
             Ending::Complete => ("complete", None),
             Ending::Error(kind) => ("error", Some(kind)),
             Ending::Cut => ("provider_cut", Some(Kind::BadAnswer)),
-            Ending::Open => ("client_left", None),
+            Ending::Open if host.client_left() => ("client_left", None),
+            Ending::Open => ("provider_cut", Some(Kind::BadAnswer)),
         };
         let error = error.map(Kind::name);
         let duration = now.saturating_sub(self.started);

@@ -96,15 +96,15 @@ pub const RETRY_KINDS: &[Kind] = &[
 /// Checks a configuration: JSON text, or a protobuf `Struct` as Envoy hands it over. `env` gives the values of
 /// environment variables.
 pub fn load(document: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Role, Vec<Problem>> {
-    let is_json = document.trim_ascii_start().starts_with(b"{");
-    let value =
-        if is_json { serde_json::from_slice(document).map_err(|e| e.to_string()) } else { structure_of(document) };
-    let value = value.map_err(|e| vec![Problem { path: String::new(), message: e }])?;
-    reader::read(&value, env)
-}
-
-fn structure_of(document: &[u8]) -> Result<serde_json::Value, String> {
-    structure::read(document).ok_or_else(|| "must be a mapping: a google.protobuf.Struct, or JSON text".to_owned())
+    // No JSON text is a Struct on the wire; the other way round, a Struct may well begin with "\n{".
+    let value = match structure::read(document) {
+        Some(value) => Ok(value),
+        None => serde_json::from_slice(document).map_err(|e| {
+            let message = format!("must be a mapping: a google.protobuf.Struct, or JSON text ({e})");
+            vec![Problem { path: String::new(), message }]
+        }),
+    };
+    reader::read(&value?, env)
 }
 
 #[cfg(test)]

@@ -126,6 +126,13 @@ mod tests {
     }
 
     #[test]
+    fn a_struct_that_looks_like_json_at_first_is_read() {
+        let text = "x".repeat(0x7b - 7);
+        let entry = [b"\n\x01k\x12\x76\x1a\x74".as_slice(), text.as_bytes()].concat();
+        assert_eq!(read(&[b"\n{".as_slice(), &entry].concat()), Some(json!({"k": text})));
+    }
+
+    #[test]
     fn cut_or_foreign_bytes_are_none() {
         for end in 1..ROLE.len() {
             assert_eq!(read(&ROLE[..end]), None, "{end}");

@@ -79,10 +79,7 @@ fn every_mistake_is_told_with_its_path() {
         ),
         (|d| d["provders"] = json!(1), "provders: no such field; did you mean \"providers\"?"),
         (|d| d["models"][0]["stratgy"] = json!(1), "models[0].stratgy: no such field; did you mean \"strategy\"?"),
-        (
-            |d| d["models"][0]["strategy"] = json!("fast"),
-            "models[0].strategy: no such value \"fast\" (one of: ordered)",
-        ),
+        (|d| d["models"][0]["strategy"] = json!("fast"), "models[0].strategy: no such value \"fast\""),
         (|d| d["models"][1]["name"] = json!("gpt-4o"), "models[1].name: \"gpt-4o\" is there already"),
         (|d| d["models"][0]["name"] = json!("a*b"), "models[0].name: may have one \"*\", at its end"),
         (|d| d["models"] = json!([]), "models: must not be empty"),
@@ -91,7 +88,7 @@ fn every_mistake_is_told_with_its_path() {
         (|d| d["providers"] = json!({}), "providers: must have 1 to 1000 entries"),
         (
             |d| d["providers"]["openai"]["api"] = json!("opnai"),
-            "providers.openai.api: no such value \"opnai\"; did you mean \"openai\"? (one of: anthropic, openai)",
+            "providers.openai.api: no such value \"opnai\"; did you mean \"openai\"?",
         ),
         (
             |d| d["providers"]["openai"]["auth"] = json!({"env": "NOPE"}),
@@ -146,10 +143,7 @@ fn every_mistake_is_told_with_its_path() {
             "models[2].targets: a direct entry has none: the request's model names the provider",
         ),
         (|d| d["other_paths"] = json!({"provider": "x"}), "other_paths.provider: no provider \"x\""),
-        (
-            |d| d["role"] = json!("gatway"),
-            "role: no such value \"gatway\"; did you mean \"gateway\"? (one of: gateway, provider)",
-        ),
+        (|d| d["role"] = json!("gatway"), "role: no such value \"gatway\"; did you mean \"gateway\"?"),
         (
             |d| d["models"][0]["targets"][1] = d["models"][0]["targets"][0].clone(),
             "models[0].targets[1]: is there already",

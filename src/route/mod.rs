@@ -80,6 +80,13 @@ pub struct Retry {
     pub cooldown: Millis,
 }
 
+impl Retry {
+    /// How long an attempt may take to answer; 0: no limit.
+    pub fn limit(&self, stream: bool) -> Millis {
+        if stream { self.first_byte } else { self.whole_answer }
+    }
+}
+
 /// Longest time that a provider's `retry-after` keeps its target out.
 pub const MAX_COOLDOWN: Millis = 10 * 60 * 1000;
 

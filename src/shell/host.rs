@@ -27,7 +27,16 @@ impl Host for Envoy {
         let now = hostcalls::get_current_time().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         now.and_then(|since| u64::try_from(since.as_millis()).ok()).unwrap_or(0)
     }
+
+    fn client_left(&self) -> bool {
+        let flags = hostcalls::get_property(vec!["response", "flags"]).ok().flatten();
+        let flags = flags.and_then(|flags| flags.try_into().ok()).map_or(0, u64::from_le_bytes);
+        flags & DOWNSTREAM_CONNECTION_TERMINATION != 0
+    }
 }
+
+/// Envoy's response flag `DC`, as the attribute `response.flags` has it.
+const DOWNSTREAM_CONNECTION_TERMINATION: u64 = 0x4000;
 
 /// Names of metrics that one VM defines at most. They come from the configuration, so only its size leads here.
 const MAX_METRICS: usize = 20_000;

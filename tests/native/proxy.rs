@@ -30,6 +30,11 @@ impl Clock for Proxy<'_> {
     fn now(&self) -> Millis {
         self.0.borrow().now_ns / 1_000_000
     }
+
+    fn client_left(&self) -> bool {
+        let flags = self.0.borrow_mut().property("response.flags");
+        flags.and_then(|flags| flags.try_into().ok()).map_or(0, u64::from_le_bytes) & 0x4000 != 0
+    }
 }
 
 pub fn record(host: &mut Host, worker: &Worker, samples: Vec<Sample>) -> Result<(), Crash> {
