@@ -2,13 +2,15 @@
 //!
 //! May use: nothing.
 
+use std::borrow::Cow;
+
 /// Headers in order, names in lower case as Envoy gives them. Values are bytes: nothing says they are UTF-8.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(Vec<(String, Vec<u8>)>);
+pub struct Headers(Vec<(Cow<'static, str>, Vec<u8>)>);
 
 impl Headers {
     pub fn new(all: Vec<(String, Vec<u8>)>) -> Self {
-        Self(all)
+        Self(all.into_iter().map(|(name, value)| (Cow::Owned(name), value)).collect())
     }
 
     /// The first value of that name.
@@ -31,11 +33,11 @@ impl Headers {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.0.iter().map(|(n, v)| (n.as_str(), v.as_slice()))
+        self.0.iter().map(|(n, v)| (&**n, v.as_slice()))
     }
 
     /// Adds a header. Control characters become spaces: Envoy writes response values to the wire unchecked.
-    pub fn push(&mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) {
+    pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Vec<u8>>) {
         let mut value = value.into();
         for byte in value.iter_mut().filter(|b| **b < b' ' || **b == 0x7f) {
             *byte = b' ';
@@ -44,8 +46,9 @@ impl Headers {
     }
 
     /// Replaces all of that name by one.
-    pub fn set(&mut self, name: &str, value: impl Into<Vec<u8>>) {
-        self.remove(name);
+    pub fn set(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Vec<u8>>) {
+        let name = name.into();
+        self.remove(&name);
         self.push(name, value);
     }
 

@@ -163,7 +163,7 @@ impl Gateway {
             request: OnceCell::new(),
             plan,
         };
-        plan::splice_ready(&policy, &mut chat, 0, &object);
+        plan::prepare(&policy, &mut chat, &object);
         chat.body = body;
         let client = headers.pick(crate::provider::of_use);
         let mut call = self.call_of(&headers, client, Work::Chat(Box::new(chat)));

@@ -63,12 +63,7 @@ impl Call {
         if entry.ready.is_some() {
             return Ok(());
         }
-        let wanted = api::Target {
-            model: &entry.model,
-            max_tokens: target.max_tokens,
-            stream_usage: true,
-            echo_reasoning: provider.echo_reasoning,
-        };
+        let wanted = wanted(entry, target, provider);
         let ready = if same(provider.api, chat.dialect) {
             Ready::Same(provider.api.splice(&Object::parse(&chat.body)?, &wanted))
         } else {
@@ -85,20 +80,26 @@ impl Call {
     }
 }
 
-/// As [`Call::make_ready`] for a target of the client's own API, from a body that is parsed already.
-pub(super) fn splice_ready(policy: &Policy, chat: &mut Chat, planned: usize, body: &Object<'_>) {
-    let Some((entry, target, provider)) = parts(policy, chat, planned) else { return };
+/// The first half of [`Call::make_ready`] for the plan's first target, from a body that is parsed already.
+pub(super) fn prepare(policy: &Policy, chat: &mut Chat, body: &Object<'_>) {
+    let Some((entry, target, provider)) = parts(policy, chat, 0) else { return };
     if !same(provider.api, chat.dialect) {
+        let dialect = chat.dialect;
+        chat.request.get_or_init(|| dialect.read_request(body).map(Rc::new));
         return;
     }
-    let wanted = api::Target {
+    let wanted = wanted(entry, target, provider);
+    let spliced = provider.api.splice(body, &wanted);
+    keep(chat, 0, Ready::Same(spliced));
+}
+
+fn wanted<'t>(entry: &'t Planned, target: &Target, provider: &Provider) -> api::Target<'t> {
+    api::Target {
         model: &entry.model,
         max_tokens: target.max_tokens,
         stream_usage: true,
         echo_reasoning: provider.echo_reasoning,
-    };
-    let spliced = provider.api.splice(body, &wanted);
-    keep(chat, planned, Ready::Same(spliced));
+    }
 }
 
 fn keep(chat: &mut Chat, planned: usize, ready: Ready) {

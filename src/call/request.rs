@@ -106,7 +106,7 @@ impl Call {
             let forwarded = name.starts_with("x-forwarded-") || name == "x-request-id";
             let secret = crate::provider::CLIENT_CREDENTIALS.contains(&name);
             if !internal && !forwarded && !secret && !hop.contains(&name) && headers.bytes(name).is_none() {
-                headers.push(name, value);
+                headers.push(name.to_owned(), value);
             }
         }
         Some(Step { headers: Some(headers), ..Step::go() })

@@ -111,7 +111,7 @@ impl Provider {
         }
         if same_api {
             for (name, value) in client.iter().filter(|(name, _)| self.kind.carried.contains(name)) {
-                headers.push(name, value);
+                headers.push(name.to_owned(), value);
             }
         }
         for (name, value) in self.kind.headers {
@@ -120,7 +120,7 @@ impl Provider {
             }
         }
         for (name, value) in &self.headers {
-            headers.set(name, value.as_str());
+            headers.set(name.clone(), value.as_str());
         }
         match (&self.auth, self.kind.credential) {
             (Auth::Envoy, _) => {}
