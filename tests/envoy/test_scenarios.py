@@ -7,20 +7,27 @@ import time
 import client
 import harness
 import pytest
-import yaml
+import ruamel.yaml
 from upstream import Answer, Upstream
 
 FOLDER = harness.ROOT / "tests/scenarios"
 
 
-class Loader(yaml.SafeLoader):
+class WholeFile(ruamel.yaml.composer.Composer):
     """Anchors hold for the whole file, as in the other runners."""
 
     def compose_document(self):
-        self.get_event()
+        self.parser.get_event()
         node = self.compose_node(None, None)
-        self.get_event()
+        self.parser.get_event()
         return node
+
+
+def documents(text: str) -> list[dict]:
+    """As YAML 1.2, which the other runners read; PyYAML is 1.1."""
+    reader = ruamel.yaml.YAML(typ="safe", pure=True)
+    reader.Composer = WholeFile
+    return [document for document in reader.load_all(text) if document is not None]
 
 
 def load() -> list:
@@ -29,8 +36,8 @@ def load() -> list:
     for path in sorted(FOLDER.glob("*.yaml")):
         runs: list[list[dict]] = []
         try:
-            calls = [call for call in yaml.load_all(path.read_text(), Loader) if call is not None]
-        except yaml.YAMLError as error:
+            calls = documents(path.read_text())
+        except ruamel.yaml.error.YAMLError as error:
             cases.append(pytest.param([{"name": "unreadable", "error": str(error)}], id=f"{path.stem}: unreadable"))
             continue
         for call in calls:
