@@ -154,6 +154,6 @@ fn whole_number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| {
         let number = value.as_f64()?;
         let whole = number.fract() == 0.0 && (0.0..=MOST).contains(&number);
-        whole.then(|| format!("{number:.0}").parse().ok())?
+        whole.then_some(number as u64)
     })
 }

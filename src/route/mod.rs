@@ -149,13 +149,13 @@ pub fn order(model: &Model, cooldowns: &Cooldowns<'_>, now: Millis) -> Vec<usize
     let mut order: Vec<usize> = (0..model.targets.len()).collect();
     model.strategy.order(&mut order);
     if model.targets.len() > 1 && model.retry.cooldown > 0 {
-        let until: Vec<Millis> = model
-            .targets
-            .iter()
-            .map(|target| cooldowns.until(&target.key))
-            .map(|until| if until > now { until } else { 0 })
-            .collect();
-        order.sort_by_key(|index| until.get(*index).copied().unwrap_or(0));
+        let mut sorted: Vec<(Millis, usize)> = Vec::with_capacity(order.len());
+        for index in order {
+            let until = model.targets.get(index).map_or(0, |target| cooldowns.until(&target.key));
+            let until = if until > now { until } else { 0 };
+            sorted.insert(sorted.partition_point(|(other, _)| *other <= until), (until, index));
+        }
+        return sorted.into_iter().map(|(_, index)| index).collect();
     }
     order
 }
