@@ -54,6 +54,8 @@ impl Attempt {
         let mut state = call.borrow_mut();
         state.unanswered(Kind::Unreachable, host);
         state.unsent = None;
+        // What the attempt before brought, the client never saw.
+        state.first_byte = None;
         let started = match state.attempts.len() {
             0 => state.started,
             _ => host.now(),

@@ -192,3 +192,8 @@ impl Call {
         self.policy.providers.get(index)
     }
 }
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_relay;
