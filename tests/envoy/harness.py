@@ -136,7 +136,7 @@ def _static(config: dict, clusters: list[dict], ports: dict[str, int]) -> None:
         if any(name in orders for name in order):
             for target in model["targets"]:
                 named.setdefault(target["provider"], {target["provider"]})
-        elif order and len(order) == len(set(order)):
+        elif len(order) > 1 and len(order) == len(set(order)):
             aggregate = "then-".join(order) + "-in-order"
             orders[aggregate] = order
             for target in model["targets"]:
