@@ -10,13 +10,17 @@ use crate::json;
 impl Call {
     /// Which target of the plan stands at `place`: the next one that was not tried, or the first that fits.
     pub(super) fn placed(&self, place: &Place) -> Option<usize> {
-        let Work::Chat(chat) = &self.work else { return Some(0) };
-        let fits = |planned: &Planned| {
-            self.target(chat, planned).is_some_and(|target| match &place.provider {
-                Some(name) => self.provider(target.provider).is_some_and(|provider| *provider.name == **name),
-                None => target.cluster == place.cluster,
-            })
+        // Never by anything else: another provider must not get this one's key.
+        let at = |provider: usize, cluster: &str| match &place.provider {
+            Some(name) => self.provider(provider).is_some_and(|provider| *provider.name == **name),
+            None => cluster == place.cluster,
         };
+        let chat = match &self.work {
+            Work::Chat(chat) => chat,
+            Work::Pass { provider, cluster } => return at(*provider, cluster).then_some(0),
+        };
+        let fits =
+            |planned: &Planned| self.target(chat, planned).is_some_and(|target| at(target.provider, &target.cluster));
         let fitting = || chat.plan.iter().enumerate().filter(|(_, planned)| fits(planned)).map(|(index, _)| index);
         self.untried(chat).find(|index| fitting().any(|fits| fits == *index)).or_else(|| fitting().next_back())
     }

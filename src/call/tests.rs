@@ -191,6 +191,28 @@ fn the_metadata_of_a_host_goes_before_its_cluster() {
 }
 
 #[test]
+fn a_path_passed_on_brings_its_providers_key_to_no_other_host() {
+    let host = Process::default();
+    let place = |provider: Option<&str>, cluster: &str| Place {
+        provider: provider.map(str::to_owned),
+        cluster: cluster.to_owned(),
+    };
+    let cases = [
+        (place(None, "a"), true),
+        (place(Some("a"), "elsewhere"), true),
+        (place(Some("b"), "a"), false),
+        (place(None, "elsewhere"), false),
+    ];
+    for (place, reached) in cases {
+        let mut gateway = gateway(json!({"other_paths": {"provider": "a"}}));
+        gateway.request_headers(headers(&[(":method", "GET"), (":path", "/v1/files")]), true, &host);
+        let call = Rc::clone(gateway.call().unwrap());
+        let (attempt, step) = Attempt::start(&call, &place, &host);
+        assert_eq!((attempt.is_some(), step.headers.is_some()), (reached, reached), "{place:?}");
+    }
+}
+
+#[test]
 fn a_report_has_every_attempt_its_times_and_what_was_used() {
     let host = Process::default();
     host.wait(1_000_000);
