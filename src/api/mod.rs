@@ -10,7 +10,7 @@ pub mod openai;
 
 use crate::chat::{Answer, Event, Losses, Request, Usage};
 use crate::error::Error;
-use crate::json::{Edit, Object};
+use crate::json::{Edit, Value};
 
 /// Every wire format. Where two have a path in common, the one that asks for more of a request comes first.
 pub static APIS: &[&dyn Api] = &[&anthropic::Anthropic, &openai::OpenAi];
@@ -107,7 +107,7 @@ pub trait Api: Sync {
     /// What a client of this API asks for. `path` is without its query. `None`: not a path of this API's.
     fn operation(&self, method: &str, path: &str, headers: &crate::http::Headers) -> Option<Operation>;
 
-    fn read_request(&self, body: &Object<'_>) -> Result<Request, Error>;
+    fn read_request(&self, body: Value<'_>) -> Result<Request, Error>;
 
     fn write_answer(&self, answer: &Answer, asked: &Asked) -> Vec<u8>;
 
@@ -138,7 +138,7 @@ pub trait Api: Sync {
     // The same API on both sides.
 
     /// What must change in a request's body, when nothing else may.
-    fn splice(&self, body: &Object<'_>, target: &Target<'_>) -> Spliced;
+    fn splice(&self, body: Value<'_>, target: &Target<'_>) -> Spliced;
 
     /// Notes what a whole answer says of itself.
     fn watch_answer(&self, body: &[u8], seen: &mut Seen);

@@ -6,7 +6,7 @@ use crate::chat::{
 };
 use crate::error::{Error, Kind};
 use crate::http::Headers;
-use crate::json::{self, Object};
+use crate::json::{self, Body};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::fmt::Write as _;
@@ -48,7 +48,7 @@ fn every_api_is_found_by_its_name_and_its_path() {
 fn only_the_model_is_spliced() {
     for api in APIS {
         let body = br#"{ "model" : "a", "messages": [ ],"new": {"x" : 1.0} }"#;
-        let spliced = api.splice(&Object::parse(body).unwrap(), &TARGET);
+        let spliced = api.splice(Body::parse(body).unwrap().value(), &TARGET);
         let spliced = String::from_utf8(json::splice(body, &spliced.edits)).unwrap();
         assert_eq!(spliced, r#"{ "model" : "model", "messages": [ ],"new": {"x" : 1.0} }"#, "{}", api.name());
     }
@@ -270,17 +270,20 @@ fn a_request_says_the_same_in_every_api_or_the_loss_is_named() {
         for (client, provider) in pairs() {
             let pair = format!("{name}, {} to {}", client.name(), provider.name());
             let there = client.write_request(&request, &TARGET);
-            let read =
-                client.read_request(&Object::parse(&there.body).unwrap()).unwrap_or_else(|e| panic!("{pair}: {e:?}"));
+            let read = client
+                .read_request(Body::parse(&there.body).unwrap().value())
+                .unwrap_or_else(|e| panic!("{pair}: {e:?}"));
             let (before, asked) = (of(&request), of(&read));
             let lost = there.losses.iter().next().is_some() || there.schema_tool;
             assert!(before == asked || lost, "{pair}: written\n{asked} for\n{before}");
 
             let written = provider.write_request(&read, &TARGET);
-            let body = Object::parse(&written.body).unwrap();
-            let got = provider.read_request(&body).unwrap_or_else(|e| panic!("{pair}: {e:?} in {}", body.text()));
+            let body = Body::parse(&written.body).unwrap();
+            let got = provider
+                .read_request(body.value())
+                .unwrap_or_else(|e| panic!("{pair}: {e:?} in {}", body.value().raw()));
             let lost = written.losses.iter().next().is_some() || written.schema_tool;
-            assert!(of(&got) == asked || lost, "{pair}: arrived\n{} for\n{asked}\n{}", of(&got), body.text());
+            assert!(of(&got) == asked || lost, "{pair}: arrived\n{} for\n{asked}\n{}", of(&got), body.value().raw());
             assert!(!common || (!lost && before == asked), "{pair}: loses {:?}", written.losses);
             assert_eq!(got.model, "model");
             // Made twice, as when an attempt is repeated, it is the same.

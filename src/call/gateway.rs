@@ -7,7 +7,7 @@ use crate::config::{AnswerModel, Policy};
 use crate::error::{Error, Fault, Kind};
 use crate::host::{Host, Millis};
 use crate::http::{Headers, Reply};
-use crate::json::Object;
+use crate::json::Body;
 use crate::provider::CLIENT_CREDENTIALS;
 use crate::route::Retry;
 use std::cell::{OnceCell, RefCell};
@@ -136,7 +136,8 @@ impl Gateway {
         body: Vec<u8>,
         host: &dyn Host,
     ) -> Result<Step, (Option<String>, Error)> {
-        let object = Object::parse(&body).map_err(|error| (None, error))?;
+        let parsed = Body::parse(&body).map_err(|error| (None, error))?;
+        let object = parsed.value();
         let model = object.string("model").map_err(|error| (None, error))?;
         let missing = || Error::field("model", "`model` must be given").with_code("missing_required_parameter");
         let model = model.filter(|name| !name.is_empty()).ok_or_else(|| (None, missing()))?.into_owned();
@@ -163,7 +164,7 @@ impl Gateway {
             request: OnceCell::new(),
             plan,
         };
-        plan::prepare(&policy, &mut chat, &object);
+        plan::prepare(&policy, &mut chat, object);
         chat.body = body;
         let client = headers.pick(crate::provider::of_use);
         let mut call = self.call_of(&headers, client, Work::Chat(Box::new(chat)));

@@ -6,7 +6,7 @@ use crate::chat::Losses;
 use crate::config::{OnLoss, Policy};
 use crate::error::{Error, Fault, Kind};
 use crate::host::Host;
-use crate::json::Object;
+use crate::json::{Body, Value};
 use crate::provider::Provider;
 use crate::route::{self, Cooldowns, Model, Target};
 use std::rc::Rc;
@@ -65,9 +65,9 @@ impl Call {
         }
         let wanted = wanted(entry, target, provider);
         let ready = if same(provider.api, chat.dialect) {
-            Ready::Same(provider.api.splice(&Object::parse(&chat.body)?, &wanted))
+            Ready::Same(provider.api.splice(Body::parse(&chat.body)?.value(), &wanted))
         } else {
-            let read = || Object::parse(&chat.body).and_then(|body| chat.dialect.read_request(&body)).map(Rc::new);
+            let read = || Body::parse(&chat.body).and_then(|body| chat.dialect.read_request(body.value())).map(Rc::new);
             let request = chat.request.get_or_init(read).clone()?;
             let written = provider.api.write_request(&request, &wanted);
             accept(&written.losses, policy.on_loss)?;
@@ -81,7 +81,7 @@ impl Call {
 }
 
 /// The first half of [`Call::make_ready`] for the plan's first target, from a body that is parsed already.
-pub(super) fn prepare(policy: &Policy, chat: &mut Chat, body: &Object<'_>) {
+pub(super) fn prepare(policy: &Policy, chat: &mut Chat, body: Value<'_>) {
     let Some((entry, target, provider)) = parts(policy, chat, 0) else { return };
     if !same(provider.api, chat.dialect) {
         let dialect = chat.dialect;

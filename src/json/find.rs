@@ -1,7 +1,7 @@
 //! Finding a value inside a value, without building a tree.
 
-use super::decode;
 use super::scan::{Bad, Scan};
+use super::text::decode;
 use std::ops::Range;
 
 /// The JSON text of the value at `path`: members by name, elements by number. The first of members with one name.

@@ -9,23 +9,45 @@
 mod edit;
 mod find;
 mod scan;
+mod text;
+mod tree;
+mod value;
+pub mod write;
 
 pub use edit::{Edit, splice};
 pub use find::{Each, each, find};
+pub use text::{escape, quote};
+pub use tree::{Body, MAX_VALUES, Tree};
+pub use value::{Items, Members, Name, Value};
 
 use crate::error::Error;
-use scan::{Bad, Scan, plain};
+use scan::{Bad, Scan};
 use std::borrow::Cow;
 use std::ops::Range;
+use text::{decode, shown};
+
+/// JSON kept as the text it came in.
+pub type Raw = Box<serde_json::value::RawValue>;
+
+/// A number, as it was written.
+pub type Number = serde_json::Number;
+
+/// Keeps text that is JSON.
+pub fn raw(text: impl Into<String>) -> Raw {
+    serde_json::value::RawValue::from_string(text.into())
+        .unwrap_or_else(|_| serde_json::value::RawValue::NULL.to_owned())
+}
+
+/// Keeps text that is a number.
+pub fn number(text: &str) -> Option<Number> {
+    serde_json::from_str(text).ok()
+}
 
 /// Nesting that is refused: serde_json stops at 128, providers long before.
 pub const MAX_DEPTH: usize = 64;
 
 /// Members at the top of a body: the largest API has about 40. Each is compared with each.
 pub const MAX_MEMBERS: usize = 256;
-
-/// Bytes of a client's own member name that an error repeats.
-const MAX_SHOWN_NAME: usize = 64;
 
 /// A checked JSON object: valid UTF-8, valid JSON, no member twice at the top, nothing after it.
 #[derive(Clone, Debug)]
@@ -184,33 +206,6 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Writes `text` as a JSON string, quotes included.
-pub fn quote(out: &mut Vec<u8>, text: &str) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    out.reserve(text.len().saturating_add(2));
-    out.push(b'"');
-    let mut rest = text.as_bytes();
-    while let Some((run, after)) = rest.split_at_checked(plain(rest)) {
-        out.extend_from_slice(run);
-        let Some((byte, after)) = after.split_first() else { break };
-        rest = after;
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0x08 => out.extend_from_slice(b"\\b"),
-            0x0c => out.extend_from_slice(b"\\f"),
-            _ => {
-                let digit = |d: u8| HEX.get(usize::from(d)).copied().unwrap_or_default();
-                out.extend_from_slice(b"\\u00");
-                out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
-            }
-        }
-    }
-    out.push(b'"');
-}
-
 /// What a JSON text is, as an error names it.
 pub fn kind(raw: &str) -> &'static str {
     match raw.trim_ascii_start().as_bytes().first() {
@@ -225,31 +220,12 @@ pub fn kind(raw: &str) -> &'static str {
     }
 }
 
-/// What a checked JSON string says.
-fn decode(quoted: &str, escaped: bool) -> Option<Cow<'_, str>> {
-    if escaped {
-        return serde_json::from_str::<String>(quoted).ok().map(Cow::Owned);
-    }
-    quoted.strip_prefix('"')?.strip_suffix('"').map(Cow::Borrowed)
-}
-
 fn wrong(key: &str, want: &str, raw: &str) -> Error {
     Error::field(key, format!("must be {want}, not {}", kind(raw)))
 }
 
 fn broken(bad: Bad) -> Error {
     Error::invalid(format!("the body is not valid JSON: {} at byte {}", bad.what, bad.at))
-}
-
-fn shown(name: &str) -> String {
-    let mut end = MAX_SHOWN_NAME;
-    while !name.is_char_boundary(end) {
-        end = end.saturating_sub(1);
-    }
-    match name.get(..end) {
-        Some(start) if start.len() < name.len() => format!("{start}..."),
-        _ => name.to_owned(),
-    }
 }
 
 #[cfg(any(test, fuzzing))]

@@ -105,11 +105,7 @@ impl<'a> Scan<'a> {
                         continue;
                     }
                 }
-                Some(b'-' | b'0'..=b'9') => self.number()?,
-                Some(b't') => self.word(b"true")?,
-                Some(b'f') => self.word(b"false")?,
-                Some(b'n') => self.word(b"null")?,
-                _ => return self.bad("expected a value"),
+                _ => self.plain()?,
             }
             loop {
                 if depth == 0 {
@@ -131,6 +127,18 @@ impl<'a> Scan<'a> {
                 depth = depth.wrapping_sub(1);
                 objects >>= 1;
             }
+        }
+    }
+
+    /// A number, `true`, `false` or `null`.
+    #[inline]
+    pub fn plain(&mut self) -> Result<(), Bad> {
+        match self.peek() {
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word(b"true"),
+            Some(b'f') => self.word(b"false"),
+            Some(b'n') => self.word(b"null"),
+            _ => self.bad("expected a value"),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::json::{Value, list, parse, parse_bytes, start};
 use crate::{schema, vendor};
 use sluice::api::{Api, Target};
 use sluice::chat::{Effect, Losses, Request};
-use sluice::json::{Object, splice};
+use sluice::json::{Body, splice};
 
 /// A name that must be escaped in JSON.
 const OTHER_MODEL: &str = "another/\"model\"";
@@ -184,15 +184,15 @@ fn target(model: &str) -> Target<'_> {
 
 /// The body for that target, and whether usage is to be hidden.
 fn spliced(api: &dyn Api, body: &str, target: &Target<'_>) -> Result<(String, bool), String> {
-    let object = Object::parse(body.as_bytes()).map_err(|e| e.message)?;
-    let spliced = api.splice(&object, target);
+    let object = Body::parse(body.as_bytes()).map_err(|e| e.message)?;
+    let spliced = api.splice(object.value(), target);
     let out = splice(body.as_bytes(), &spliced.edits);
     Ok((String::from_utf8(out).map_err(|e| e.to_string())?, spliced.hide_usage))
 }
 
 fn read(api: &dyn Api, body: &[u8]) -> Result<Request, String> {
-    let object = Object::parse(body).map_err(|e| format!("not parsed: {}", e.message))?;
-    api.read_request(&object).map_err(|e| format!("not read: {} {}", e.param.unwrap_or_default(), e.message))
+    let object = Body::parse(body).map_err(|e| format!("not parsed: {}", e.message))?;
+    api.read_request(object.value()).map_err(|e| format!("not read: {} {}", e.param.unwrap_or_default(), e.message))
 }
 
 pub fn same(api: &dyn Api, body: &str) -> Checked {
@@ -222,8 +222,8 @@ fn splices(api: &dyn Api, body: &str, value: &Value) -> Checked {
     let fits = if value["model"].is_null() {
         out.replacen(&format!("\"model\":{new},"), "", 1) == body
     } else {
-        let object = Object::parse(body.as_bytes()).map_err(|e| e.message)?;
-        let at = object.span("model").ok_or("no model")?;
+        let object = Body::parse(body.as_bytes()).map_err(|e| e.message)?;
+        let at = object.value().member("model").ok_or("no model")?.span();
         body[at.clone()] == old && out == format!("{}{new}{}", &body[..at.start], &body[at.end..])
     };
     if !fits {

@@ -5,15 +5,17 @@
 use super::Anthropic;
 use crate::api::{Api, Asked, Target};
 use crate::chat::Event;
-use crate::json::Object;
+use crate::json::Body;
 
 /// What can be read can be written, and what is written can be read.
 pub fn fuzz_request(data: &[u8]) {
-    let Some(request) = Object::parse(data).ok().and_then(|body| Anthropic.read_request(&body).ok()) else { return };
+    let Some(request) = Body::parse(data).ok().and_then(|body| Anthropic.read_request(body.value()).ok()) else {
+        return;
+    };
     for model in ["claude-3-haiku", "claude-sonnet-4-5", "claude-opus-5", "another"] {
         let target = Target { model, max_tokens: 4096, stream_usage: true, echo_reasoning: false };
         let written = Anthropic.write_request(&request, &target).body;
-        if let Err(error) = Object::parse(&written).and_then(|body| Anthropic.read_request(&body)) {
+        if let Err(error) = Body::parse(&written).and_then(|body| Anthropic.read_request(body.value())) {
             panic!("{error:?} in {}", String::from_utf8_lossy(&written));
         }
     }

@@ -7,7 +7,7 @@ mod answer;
 mod block;
 mod conversation;
 mod errors;
-mod json;
+use crate::json::write as json;
 mod model;
 mod parts;
 mod read;
@@ -34,7 +34,7 @@ use super::{Api, Asked, Operation, Seen, Spliced, Target, Verdict, Written};
 use crate::chat::{Answer, Request};
 use crate::error::Error;
 use crate::http::Headers;
-use crate::json::Object;
+use crate::json::{Object, Value};
 
 pub struct Anthropic;
 
@@ -59,8 +59,8 @@ impl Api for Anthropic {
         }
     }
 
-    fn read_request(&self, body: &Object<'_>) -> Result<Request, Error> {
-        read::request(body)
+    fn read_request(&self, body: Value<'_>) -> Result<Request, Error> {
+        read::request(&Object::parse(body.whole_text().as_bytes())?)
     }
 
     fn write_answer(&self, answer: &Answer, asked: &Asked) -> Vec<u8> {
@@ -103,7 +103,7 @@ impl Api for Anthropic {
         errors::read(status, body)
     }
 
-    fn splice(&self, body: &Object<'_>, target: &Target<'_>) -> Spliced {
+    fn splice(&self, body: Value<'_>, target: &Target<'_>) -> Spliced {
         let same = matches!(body.string("model"), Ok(Some(model)) if model == target.model);
         let mut edits = Vec::new();
         if !same {

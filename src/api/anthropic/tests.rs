@@ -5,7 +5,7 @@ use crate::chat::{Citation, Event, Finish, Usage};
 use crate::error::{Error, Fault, Kind};
 use crate::framing::sse::Decoder;
 use crate::http::Headers;
-use crate::json::{Object, splice};
+use crate::json::{Body, splice};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -29,7 +29,7 @@ fn outcome(case: &Value) -> Value {
     let mut case = case.clone();
     if let Some(from) = case["from"].as_str() {
         let body = case["request"].to_string();
-        let read = by_name(from).unwrap().read_request(&Object::parse(body.as_bytes()).unwrap());
+        let read = by_name(from).unwrap().read_request(Body::parse(body.as_bytes()).unwrap().value());
         match (read, case["model"].as_str()) {
             (Ok(request), Some(model)) => {
                 let target = Target { model, max_tokens: 4096, stream_usage: true, echo_reasoning: false };
@@ -349,9 +349,9 @@ fn an_answer_that_is_watched_has_its_usage() {
 fn only_the_model_is_spliced() {
     let target = |model| Target { model, max_tokens: 1, stream_usage: true, echo_reasoning: false };
     let body = br#"{ "messages" : [], "model":"a", "new":{"b":1.50} }"#;
-    let object = Object::parse(body).unwrap();
-    assert_eq!(splice(body, &Anthropic.splice(&object, &target("a")).edits), body);
-    let with = splice(body, &Anthropic.splice(&object, &target("b\"")).edits);
+    let object = Body::parse(body).unwrap();
+    assert_eq!(splice(body, &Anthropic.splice(object.value(), &target("a")).edits), body);
+    let with = splice(body, &Anthropic.splice(object.value(), &target("b\"")).edits);
     assert_eq!(with, br#"{ "messages" : [], "model":"b\"", "new":{"b":1.50} }"#);
 }
 

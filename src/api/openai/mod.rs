@@ -24,7 +24,7 @@ use super::{Api, Asked, Operation, Reader, Seen, Spliced, Target, Verdict, Write
 use crate::chat::{Answer, Request};
 use crate::error::Error;
 use crate::http::Headers;
-use crate::json::Object;
+use crate::json::{Object, Value};
 
 pub struct OpenAi;
 
@@ -45,8 +45,8 @@ impl Api for OpenAi {
         }
     }
 
-    fn read_request(&self, body: &Object<'_>) -> Result<Request, Error> {
-        request::request(body)
+    fn read_request(&self, body: Value<'_>) -> Result<Request, Error> {
+        request::request(&Object::parse(body.whole_text().as_bytes())?)
     }
 
     fn write_answer(&self, answer: &Answer, asked: &Asked) -> Vec<u8> {
@@ -97,8 +97,9 @@ impl Api for OpenAi {
         error::read(status, body)
     }
 
-    fn splice(&self, body: &Object<'_>, target: &Target<'_>) -> Spliced {
-        watch::splice(body, target)
+    fn splice(&self, body: Value<'_>, target: &Target<'_>) -> Spliced {
+        let Ok(body) = Object::parse(body.whole_text().as_bytes()) else { return Spliced::default() };
+        watch::splice(&body, target)
     }
 
     fn watch_answer(&self, body: &[u8], seen: &mut Seen) {

@@ -3,7 +3,7 @@ use crate::api::{Api, Asked, Seen, Target, Verdict};
 use crate::chat::{Event, Part, Request, Role, Turn};
 use crate::error::Kind;
 use crate::framing::sse;
-use crate::json::{Object, splice};
+use crate::json::{Body, splice};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -50,7 +50,7 @@ fn joined(lines: &Value) -> String {
 }
 
 fn request(body: &Value) -> Request {
-    OpenAi.read_request(&Object::parse(body.to_string().as_bytes()).unwrap()).unwrap()
+    OpenAi.read_request(Body::parse(body.to_string().as_bytes()).unwrap().value()).unwrap()
 }
 
 fn events(chunks: &mut dyn Iterator<Item = &[u8]>) -> Vec<String> {
@@ -184,7 +184,7 @@ fn what_is_wrong_in_a_request_is_named_by_its_path() {
     ];
     for (body, param, message) in cases {
         for text in [body.to_string(), serde_json::to_string_pretty(&body).unwrap()] {
-            let error = OpenAi.read_request(&Object::parse(text.as_bytes()).unwrap()).unwrap_err();
+            let error = OpenAi.read_request(Body::parse(text.as_bytes()).unwrap().value()).unwrap_err();
             assert_eq!(error.param.as_deref(), Some(param), "{text}: {error:?}");
             assert!(error.message.contains(message), "{text}: {error:?}");
             assert_eq!((error.kind, error.status), (Kind::InvalidRequest, 400));
@@ -247,7 +247,7 @@ fn a_splice_changes_only_what_it_must() {
         (r#"{"model":"b","stream":false}"#, r#"{"model":"b","stream":false}"#, false),
     ];
     for (before, after, hide) in cases {
-        let spliced = OpenAi.splice(&Object::parse(before.as_bytes()).unwrap(), &target("b"));
+        let spliced = OpenAi.splice(Body::parse(before.as_bytes()).unwrap().value(), &target("b"));
         let body = String::from_utf8(splice(before.as_bytes(), &spliced.edits)).unwrap();
         let parsed: Value = serde_json::from_str(&body).unwrap_or_else(|e| panic!("{before}: {e}: {body}"));
         assert_eq!(parsed, serde_json::from_str::<Value>(after).unwrap(), "{before}");
@@ -255,8 +255,8 @@ fn a_splice_changes_only_what_it_must() {
         assert_eq!(spliced.hide_usage, hide, "{before}");
     }
     let untouched = Target { stream_usage: false, ..target("b") };
-    let body = Object::parse(br#"{"model":"b","stream":true}"#).unwrap();
-    assert!(OpenAi.splice(&body, &untouched).edits.is_empty());
+    let body = Body::parse(br#"{"model":"b","stream":true}"#).unwrap();
+    assert!(OpenAi.splice(body.value(), &untouched).edits.is_empty());
 }
 
 #[test]

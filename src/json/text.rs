@@ -1,0 +1,88 @@
+//! Strings: what a JSON string says, and text as a JSON string.
+
+use super::scan::plain;
+use std::borrow::Cow;
+
+/// Bytes of a client's own member name that an error repeats.
+const MAX_SHOWN_NAME: usize = 64;
+
+/// What a checked JSON string says.
+pub(super) fn decode(quoted: &str, escaped: bool) -> Option<Cow<'_, str>> {
+    let inside = quoted.strip_prefix('"')?.strip_suffix('"')?;
+    if escaped { unescape(inside).map(Cow::Owned) } else { Some(Cow::Borrowed(inside)) }
+}
+
+fn unescape(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        out.push_str(rest.get(..at)?);
+        let after = rest.get(at.checked_add(2)?..)?;
+        let letter = *rest.as_bytes().get(at.checked_add(1)?)?;
+        rest = after;
+        out.push(match letter {
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let mut unit = u32::from_str_radix(rest.get(..4)?, 16).ok()?;
+                rest = rest.get(4..)?;
+                if let 0xD800..=0xDBFF = unit {
+                    let low = u32::from_str_radix(rest.strip_prefix("\\u")?.get(..4)?, 16).ok()?;
+                    rest = rest.get(6..)?;
+                    unit = 0x1_0000_u32.wrapping_add((unit & 0x3FF) << 10).wrapping_add(low & 0x3FF);
+                }
+                char::from_u32(unit)?
+            }
+            same => char::from(same),
+        });
+    }
+    out.push_str(rest);
+    Some(out)
+}
+
+/// Writes `text` as a JSON string, quotes included.
+pub fn quote(out: &mut Vec<u8>, text: &str) {
+    out.reserve(text.len().saturating_add(2));
+    out.push(b'"');
+    escape(out, text);
+    out.push(b'"');
+}
+
+/// Writes `text` as the inside of a JSON string.
+pub fn escape(out: &mut Vec<u8>, text: &str) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut rest = text.as_bytes();
+    while let Some((run, after)) = rest.split_at_checked(plain(rest)) {
+        out.extend_from_slice(run);
+        let Some((byte, after)) = after.split_first() else { break };
+        rest = after;
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            0x0c => out.extend_from_slice(b"\\f"),
+            _ => {
+                let digit = |d: u8| HEX.get(usize::from(d)).copied().unwrap_or_default();
+                out.extend_from_slice(b"\\u00");
+                out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+            }
+        }
+    }
+}
+
+/// A client's own name, as far as an error repeats it.
+pub(super) fn shown(name: &str) -> String {
+    let mut end = MAX_SHOWN_NAME;
+    while !name.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    match name.get(..end) {
+        Some(start) if start.len() < name.len() => format!("{start}..."),
+        _ => name.to_owned(),
+    }
+}

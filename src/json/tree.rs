@@ -1,0 +1,219 @@
+//! The one reading of a JSON text: checked whole, every value noted where it stands, no text copied.
+
+use super::scan::{Bad, Scan};
+use super::text::{decode, shown};
+use super::value::Value;
+use super::{MAX_DEPTH, MAX_MEMBERS, kind};
+use crate::error::Error;
+
+/// Values of one text that are noted, 24 bytes each.
+pub const MAX_VALUES: usize = 1 << 20;
+
+/// Where one value stands. Offsets are bytes of the text.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Node {
+    /// From the opening to past the closing quote of its name; equal where it has none.
+    pub name: u32,
+    pub name_end: u32,
+    pub start: u32,
+    pub end: u32,
+    /// The node after it and all within it.
+    pub after: u32,
+    pub flags: u8,
+}
+
+/// The name has an escape; the value, a string, has one.
+pub(super) const NAME_ESCAPED: u8 = 1;
+pub(super) const ESCAPED: u8 = 2;
+
+/// Room for what is read: kept from one text to the next, so that a stream's events need no memory of their own.
+///
+/// Noted are the members of objects, and objects and arrays; an array's plain elements are found again where they
+/// stand. So a list of a million numbers costs nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    nodes: Vec<Node>,
+}
+
+/// A client's body: an object, no member twice at its top.
+#[derive(Clone, Debug)]
+pub struct Body<'a> {
+    text: &'a str,
+    tree: Tree,
+}
+
+impl<'a> Body<'a> {
+    pub fn parse(body: &'a [u8]) -> Result<Self, Error> {
+        let mut tree = Tree::default();
+        let text = tree.body(body)?;
+        Ok(Self { text, tree })
+    }
+
+    pub fn value(&self) -> Value<'_> {
+        Value::new(self.text, &self.tree.nodes)
+    }
+}
+
+/// An object or array that is being read.
+#[derive(Clone, Copy, Default)]
+struct Open {
+    node: usize,
+    object: bool,
+}
+
+impl Tree {
+    /// A client's body: an object, no member twice at its top.
+    fn body<'t>(&mut self, body: &'t [u8]) -> Result<&'t str, Error> {
+        let text = std::str::from_utf8(body)
+            .map_err(|e| Error::invalid(format!("the body is not UTF-8 at byte {}", e.valid_up_to())))?;
+        let start = text.trim_start_matches([' ', '\n', '\r', '\t']);
+        if !start.starts_with('{') {
+            return Err(Error::invalid(match start {
+                "" => "the body is empty".to_owned(),
+                _ => format!("the body must be a JSON object, not {}", kind(start)),
+            }));
+        }
+        self.fill(text).map_err(|bad| at_fault(text, bad))?;
+        let root = Value::new(text, &self.nodes);
+        for (count, (name, value)) in root.members().enumerate() {
+            if count >= MAX_MEMBERS {
+                return Err(Error::invalid(format!("the body has more than {MAX_MEMBERS} members")));
+            }
+            if root.members().take(count).any(|(before, _)| before == name) {
+                let at = value.whole().start;
+                return Err(Error::field(shown(&name.text()), format!("stands twice in the body, again at byte {at}")));
+            }
+        }
+        Ok(text)
+    }
+
+    /// Any JSON text. The error says what is wrong and where.
+    pub fn read<'t>(&'t mut self, text: &'t [u8]) -> Result<Value<'t>, Error> {
+        let text = std::str::from_utf8(text).map_err(|_| Error::invalid("it is not UTF-8"))?;
+        match self.fill(text) {
+            Ok(()) => Ok(Value::new(text, &self.nodes)),
+            Err(bad) => Err(Error::invalid(format!("{} at byte {}", bad.what, bad.at))),
+        }
+    }
+
+    /// Checks the text, and notes where its values stand.
+    fn fill(&mut self, text: &str) -> Result<(), Bad> {
+        self.nodes.clear();
+        if u32::try_from(text.len()).is_err() {
+            return Err(Bad { what: "more than 4 GiB", at: 0 });
+        }
+        self.nodes.reserve((text.len() >> 6).clamp(16, 1 << 10));
+        let mut scan = Scan::new(text);
+        let mut open = [Open::default(); MAX_DEPTH];
+        let mut depth = 0_usize;
+        let mut node = Node::default();
+        let mut noted = true;
+        scan.space();
+        loop {
+            node.start = place(&scan);
+            match scan.peek() {
+                Some(b'"') => {
+                    if scan.string()? {
+                        node.flags |= ESCAPED;
+                    }
+                }
+                Some(b @ (b'{' | b'[')) => {
+                    let object = b == b'{';
+                    let Some(slot) = open.get_mut(depth) else { return scan.bad("nested too deeply") };
+                    *slot = Open { node: self.nodes.len(), object };
+                    noted = true;
+                    scan.step();
+                    scan.space();
+                    if !scan.take(if object { b'}' } else { b']' }) {
+                        depth = depth.wrapping_add(1);
+                        self.push(node, &scan)?;
+                        node = Node::default();
+                        noted = object;
+                        if object {
+                            name(&mut scan, &mut node)?;
+                        }
+                        continue;
+                    }
+                }
+                _ => scan.plain()?,
+            }
+            if noted {
+                node.end = place(&scan);
+                node.after = self.nodes.len().wrapping_add(1) as u32;
+                self.push(node, &scan)?;
+            }
+            // Each container that ends here.
+            loop {
+                scan.space();
+                let Some(up) = depth.checked_sub(1) else {
+                    let what = "something after the object's end";
+                    return scan.peek().map_or(Ok(()), |_| Err(Bad { what, at: scan.at }));
+                };
+                let Open { node: container, object } = open.get(up).copied().unwrap_or_default();
+                if scan.take(b',') {
+                    scan.space();
+                    node = Node::default();
+                    noted = object;
+                    if object {
+                        name(&mut scan, &mut node)?;
+                    }
+                    break;
+                }
+                if !scan.take(if object { b'}' } else { b']' }) {
+                    return scan.bad(if object { "expected `,` or `}`" } else { "expected `,` or `]`" });
+                }
+                let after = self.nodes.len() as u32;
+                if let Some(node) = self.nodes.get_mut(container) {
+                    node.end = place(&scan);
+                    node.after = after;
+                }
+                depth = up;
+            }
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, node: Node, scan: &Scan<'_>) -> Result<(), Bad> {
+        if self.nodes.len() >= MAX_VALUES {
+            return Err(Bad { what: "too many values", at: scan.at });
+        }
+        self.nodes.push(node);
+        Ok(())
+    }
+}
+
+#[inline]
+fn place(scan: &Scan<'_>) -> u32 {
+    scan.at as u32
+}
+
+#[inline]
+fn name(scan: &mut Scan<'_>, node: &mut Node) -> Result<(), Bad> {
+    node.name = place(scan);
+    if scan.name()? {
+        node.flags |= NAME_ESCAPED;
+    }
+    node.name_end = place(scan);
+    scan.colon()
+}
+
+/// What is wrong with a body, with the name of the member that it is wrong in.
+fn at_fault(text: &str, bad: Bad) -> Error {
+    let error = Error::invalid(format!("the body is not valid JSON: {} at byte {}", bad.what, bad.at));
+    let mut scan = Scan::new(text);
+    scan.space();
+    let mut more = scan.take(b'{');
+    while more {
+        scan.space();
+        let start = scan.at;
+        let Ok(escaped) = scan.name() else { break };
+        let name = text.get(start..scan.at).and_then(|quoted| decode(quoted, escaped));
+        let whole = scan.colon().and_then(|()| scan.value(1)).is_ok();
+        scan.space();
+        more = whole && scan.take(b',');
+        if !whole || (!more && scan.peek() != Some(b'}')) {
+            return name.map_or(error.clone(), |name| error.with_param(shown(&name)));
+        }
+    }
+    error
+}

@@ -1,0 +1,378 @@
+//! One value of a text that was read: its members, its elements, what it says.
+
+use super::edit::Edit;
+use super::scan::Scan;
+use super::text::{decode, quote, shown};
+use super::tree::{ESCAPED, NAME_ESCAPED, Node};
+use super::{Number, Raw, kind, number, raw};
+use crate::error::Error;
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// A value, and where it stands. Of members with one name the last counts, as in most parsers; null counts as absent.
+#[derive(Clone, Copy, Debug)]
+pub struct Value<'a> {
+    text: &'a str,
+    nodes: &'a [Node],
+    node: Node,
+    /// The first node within it.
+    inside: u32,
+}
+
+/// A member's name.
+#[derive(Clone, Copy, Debug)]
+pub struct Name<'a> {
+    quoted: &'a str,
+    escaped: bool,
+}
+
+impl<'a> Name<'a> {
+    fn of(text: &'a str, node: &Node) -> Self {
+        let quoted = text.get(node.name as usize..node.name_end as usize).unwrap_or_default();
+        Self { quoted, escaped: node.flags & NAME_ESCAPED != 0 }
+    }
+
+    pub fn text(self) -> Cow<'a, str> {
+        decode(self.quoted, self.escaped).unwrap_or_default()
+    }
+
+    #[inline]
+    pub fn is(self, name: &str) -> bool {
+        if self.escaped {
+            return self.text() == name;
+        }
+        self.quoted.len() == name.len().wrapping_add(2)
+            && self.quoted.as_bytes().get(1..).is_some_and(|rest| rest.starts_with(name.as_bytes()))
+    }
+}
+
+impl PartialEq for Name<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        if self.escaped || other.escaped { self.text() == other.text() } else { self.quoted == other.quoted }
+    }
+}
+
+impl<'a> Value<'a> {
+    pub(super) fn new(text: &'a str, nodes: &'a [Node]) -> Self {
+        Self { text, nodes, node: nodes.first().copied().unwrap_or_default(), inside: 1 }
+    }
+
+    /// The value's own JSON text.
+    pub fn raw(&self) -> &'a str {
+        self.text.get(self.span()).unwrap_or_default()
+    }
+
+    /// The value's JSON text, to be kept.
+    pub fn keep(&self) -> Raw {
+        raw(self.raw())
+    }
+
+    /// The whole text that was read.
+    pub fn whole_text(&self) -> &'a str {
+        self.text
+    }
+
+    /// Where it stands.
+    pub fn span(&self) -> Range<usize> {
+        self.node.start as usize..self.node.end as usize
+    }
+
+    /// Where it stands, its name included.
+    pub(super) fn whole(&self) -> Range<usize> {
+        let start = if self.node.name_end > self.node.name { self.node.name } else { self.node.start };
+        start as usize..self.node.end as usize
+    }
+
+    fn first(&self) -> u8 {
+        self.text.as_bytes().get(self.node.start as usize).copied().unwrap_or_default()
+    }
+
+    pub fn is_null(&self) -> bool {
+        self.first() == b'n'
+    }
+
+    pub fn is_text(&self) -> bool {
+        self.first() == b'"'
+    }
+
+    pub fn is_object(&self) -> bool {
+        self.first() == b'{'
+    }
+
+    pub fn is_list(&self) -> bool {
+        self.first() == b'['
+    }
+
+    /// `{}`, `[]` and `""`; null too.
+    pub fn is_empty(&self) -> bool {
+        self.node.end.wrapping_sub(self.node.start) == 2 || self.is_null() || {
+            (self.is_object() && self.members().next().is_none()) || (self.is_list() && self.items().next().is_none())
+        }
+    }
+
+    /// Its members in order, nulls included; none if it is no object.
+    pub fn members(&self) -> Members<'a> {
+        let end = if self.is_object() { self.node.after } else { self.inside };
+        Members { text: self.text, nodes: self.nodes, at: self.inside, end }
+    }
+
+    /// Its elements; none if it is no array.
+    pub fn items(&self) -> Items<'a> {
+        let start = if self.is_list() { self.node.start.wrapping_add(1) } else { self.node.end };
+        Items {
+            text: self.text,
+            nodes: self.nodes,
+            place: start,
+            end: self.node.end.saturating_sub(1),
+            at: self.inside,
+        }
+    }
+
+    /// The member of that name, null or not.
+    pub fn member(&self, name: &str) -> Option<Self> {
+        self.members().filter(|(known, _)| known.is(name)).last().map(|(_, value)| value)
+    }
+
+    /// The member of that name unless it is null.
+    pub fn get(&self, name: &str) -> Option<Self> {
+        self.member(name).filter(|value| !value.is_null())
+    }
+
+    /// The value at the end of these names, if none is null or absent.
+    pub fn at(&self, path: &[&str]) -> Option<Self> {
+        path.iter().try_fold(*self, |value, name| value.get(name))
+    }
+
+    // What it says, if it is of that type.
+
+    pub fn text(&self) -> Option<Cow<'a, str>> {
+        self.is_text().then(|| decode(self.raw(), self.node.flags & ESCAPED != 0)).flatten()
+    }
+
+    pub fn truth(&self) -> Option<bool> {
+        match self.raw() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// A whole number that is not negative; `3.0` and `3e2`, as some providers count, are such too.
+    pub fn count(&self) -> Option<u64> {
+        let raw = self.raw();
+        if let Ok(number) = raw.parse() {
+            return Some(number);
+        }
+        self.is_number().then(|| whole(raw)).flatten()
+    }
+
+    fn is_number(&self) -> bool {
+        matches!(self.first(), b'-' | b'0'..=b'9')
+    }
+
+    /// Whether it is this very string.
+    pub fn is(&self, text: &str) -> bool {
+        self.is_text() && self.text().is_some_and(|own| own == text)
+    }
+
+    // A member that must be of one type if it is there.
+
+    pub fn string(&self, name: &str) -> Result<Option<Cow<'a, str>>, Error> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        value.text().map(Some).ok_or_else(|| value.wrong("a string"))
+    }
+
+    pub fn boolean(&self, name: &str) -> Result<Option<bool>, Error> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        value.truth().map(Some).ok_or_else(|| value.wrong("a boolean"))
+    }
+
+    /// A whole number that is not negative.
+    pub fn unsigned(&self, name: &str) -> Result<Option<u64>, Error> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let raw = value.raw();
+        let Ok(number) = raw.parse() else {
+            return Err(if !value.is_number() {
+                value.wrong("a whole number")
+            } else if raw.contains(['.', 'e', 'E']) {
+                value.error("must be a whole number")
+            } else if raw.starts_with('-') {
+                value.error("must not be negative")
+            } else {
+                value.error("is too large a number")
+            });
+        };
+        Ok(Some(number))
+    }
+
+    /// Any number, as it was written.
+    pub fn number(&self, name: &str) -> Result<Option<Number>, Error> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        if value.is_number() { Ok(number(value.raw())) } else { Err(value.wrong("a number")) }
+    }
+
+    pub fn object(&self, name: &str) -> Result<Option<Self>, Error> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        if value.is_object() { Ok(Some(value)) } else { Err(value.wrong("an object")) }
+    }
+
+    pub fn list(&self, name: &str) -> Result<Option<Self>, Error> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        if value.is_list() { Ok(Some(value)) } else { Err(value.wrong("an array")) }
+    }
+
+    /// A string that must be there.
+    pub fn need(&self, name: &str) -> Result<Cow<'a, str>, Error> {
+        self.string(name)?.ok_or_else(|| self.missing(name))
+    }
+
+    // What is wrong with it.
+
+    /// `messages[2].content[0].type`; of the whole text: nothing.
+    pub fn path(&self) -> String {
+        let mut path = String::new();
+        let mut here = Self::new(self.text, self.nodes);
+        // Each step goes into the one value that this one stands in.
+        while here.node.start < self.node.start {
+            let around = |value: &Self| value.node.start <= self.node.start && self.node.end <= value.node.end;
+            if let Some((name, value)) = here.members().find(|(_, value)| around(value)) {
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.push_str(&shown(&name.text()));
+                here = value;
+            } else if let Some((n, value)) = here.items().enumerate().find(|(_, value)| around(value)) {
+                path.push_str(&format!("[{n}]"));
+                here = value;
+            } else {
+                break;
+            }
+        }
+        path
+    }
+
+    pub fn error(&self, message: impl Into<String>) -> Error {
+        let path = self.path();
+        let message = message.into();
+        if path.is_empty() { Error::invalid(message) } else { Error::field(path, message) }
+    }
+
+    /// It must be something else: `want` is `a string`, `an array`.
+    pub fn wrong(&self, want: &str) -> Error {
+        self.error(format!("must be {want}, not {}", kind(self.raw())))
+    }
+
+    /// A member that must be there is not.
+    pub fn missing(&self, name: &str) -> Error {
+        self.at_member(name, "is required")
+    }
+
+    /// An error of a member, there or not.
+    pub fn at_member(&self, name: &str, message: impl Into<String>) -> Error {
+        let mut path = self.path();
+        if !path.is_empty() {
+            path.push('.');
+        }
+        path.push_str(name);
+        Error::field(path, message)
+    }
+
+    // Changes to the text.
+
+    /// Gives the member this value, JSON text. A new member comes first in the object.
+    pub fn set(&self, name: &str, json: impl Into<Vec<u8>>) -> Edit {
+        let json = json.into();
+        if let Some(value) = self.member(name) {
+            return Edit { at: value.span(), with: json };
+        }
+        let inside = self.span().start.saturating_add(1);
+        let mut with = Vec::with_capacity(json.len().saturating_add(name.len()).saturating_add(4));
+        quote(&mut with, name);
+        with.push(b':');
+        with.extend_from_slice(&json);
+        with.push(b',');
+        Edit { at: inside..inside, with }
+    }
+
+    /// Takes the member out, if it is there; [`super::splice`] takes its comma.
+    pub fn remove(&self, name: &str) -> Option<Edit> {
+        self.member(name).map(|value| Edit { at: value.whole(), with: Vec::new() })
+    }
+}
+
+/// A whole number in a notation that `u64` does not take: no more than digits, a point and an exponent.
+fn whole(raw: &str) -> Option<u64> {
+    let number: f64 = raw.parse().ok()?;
+    // Above 2^53 a double is no longer exact.
+    ((0.0..=9_007_199_254_740_992.0).contains(&number) && number.fract() == 0.0).then_some(number as u64)
+}
+
+/// See [`Value::members`].
+#[derive(Clone)]
+pub struct Members<'a> {
+    text: &'a str,
+    nodes: &'a [Node],
+    at: u32,
+    end: u32,
+}
+
+impl<'a> Iterator for Members<'a> {
+    type Item = (Name<'a>, Value<'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.at >= self.end {
+            return None;
+        }
+        let node = *self.nodes.get(self.at as usize)?;
+        let inside = self.at.wrapping_add(1);
+        self.at = node.after.max(inside);
+        Some((Name::of(self.text, &node), Value { text: self.text, nodes: self.nodes, node, inside }))
+    }
+}
+
+/// See [`Value::items`].
+#[derive(Clone)]
+pub struct Items<'a> {
+    text: &'a str,
+    nodes: &'a [Node],
+    place: u32,
+    end: u32,
+    /// The next node within the array.
+    at: u32,
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Value<'a>;
+
+    fn next(&mut self) -> Option<Value<'a>> {
+        let mut scan = Scan::new(self.text);
+        scan.at = self.place as usize;
+        scan.space();
+        scan.take(b',');
+        scan.space();
+        if scan.at >= self.end as usize {
+            self.place = self.end;
+            return None;
+        }
+        let known = self.nodes.get(self.at as usize).filter(|node| node.start as usize == scan.at);
+        let (node, inside) = match known {
+            Some(node) => {
+                let inside = self.at.wrapping_add(1);
+                self.at = node.after.max(inside);
+                (*node, inside)
+            }
+            None => {
+                let start = scan.at as u32;
+                let escaped = match scan.peek() {
+                    Some(b'"') => scan.string().ok()?,
+                    _ => scan.plain().map(|()| false).ok()?,
+                };
+                let flags = if escaped { ESCAPED } else { 0 };
+                (Node { start, end: scan.at as u32, flags, ..Node::default() }, self.at)
+            }
+        };
+        self.place = node.end;
+        Some(Value { text: self.text, nodes: self.nodes, node, inside })
+    }
+}

@@ -1,0 +1,59 @@
+//! Writing JSON member by member, without a tree. A comma goes before a member unless its object has just opened.
+
+use super::quote;
+
+pub fn comma(out: &mut Vec<u8>) {
+    if !matches!(out.last(), None | Some(b'{' | b'[')) {
+        out.push(b',');
+    }
+}
+
+/// A member's name: its value follows.
+pub fn field(out: &mut Vec<u8>, name: &'static str) {
+    comma(out);
+    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+pub fn text(out: &mut Vec<u8>, name: &'static str, value: &str) {
+    field(out, name);
+    quote(out, value);
+}
+
+pub fn raw(out: &mut Vec<u8>, name: &'static str, value: &str) {
+    field(out, name);
+    out.extend_from_slice(value.as_bytes());
+}
+
+pub fn number(out: &mut Vec<u8>, name: &'static str, value: u64) {
+    field(out, name);
+    digits(out, value);
+}
+
+pub fn flag(out: &mut Vec<u8>, name: &'static str, value: bool) {
+    raw(out, name, if value { "true" } else { "false" });
+}
+
+pub fn text_or_null(out: &mut Vec<u8>, name: &'static str, value: Option<&str>) {
+    match value {
+        Some(value) => text(out, name, value),
+        None => raw(out, name, "null"),
+    }
+}
+
+pub fn digits(out: &mut Vec<u8>, value: u64) {
+    let mut text = [0_u8; 20];
+    let mut start = text.len();
+    let mut rest = value;
+    for (at, digit) in text.iter_mut().enumerate().rev() {
+        // A remainder of ten fits.
+        *digit = b'0'.wrapping_add((rest % 10) as u8);
+        start = at;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(text.get(start..).unwrap_or_default());
+}
