@@ -1,7 +1,8 @@
 //! The configuration document, checked into a policy. All that is wrong with it is found at once, each with its path.
 //!
-//! May use: api, error, host, provider, route, secret.
+//! May use: api, error, host, json, provider, route, secret.
 
+mod check;
 mod model;
 mod node;
 mod provider;
@@ -10,8 +11,10 @@ mod structure;
 mod suggest;
 
 use crate::error::Kind;
+use crate::json::Tree;
 use crate::provider::Provider;
 use crate::route::Model;
+use node::Node;
 use std::fmt;
 
 /// Most entries of `providers` or `models`: each costs metric names and shared data.
@@ -97,14 +100,18 @@ pub const RETRY_KINDS: &[Kind] = &[
 /// environment variables.
 pub fn load(document: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Role, Vec<Problem>> {
     // No JSON text is a Struct on the wire; the other way round, a Struct may well begin with "\n{".
-    let value = match structure::read(document) {
-        Some(value) => Ok(value),
-        None => serde_json::from_slice(document).map_err(|e| {
-            let message = format!("must be a mapping: a google.protobuf.Struct, or JSON text ({e})");
-            vec![Problem { path: String::new(), message }]
-        }),
+    let mut problems = Vec::new();
+    let node = match structure::read(document) {
+        Some(node) => node,
+        None => match Tree::default().read(document) {
+            Ok(value) => Node::of_json(&value, &mut problems),
+            Err(error) => {
+                let message = format!("must be a mapping: a google.protobuf.Struct, or JSON text ({})", error.message);
+                return Err(vec![Problem { path: String::new(), message }]);
+            }
+        },
     };
-    reader::read(&value?, env)
+    reader::read(&node, problems, env)
 }
 
 #[cfg(test)]

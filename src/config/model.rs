@@ -1,36 +1,31 @@
 //! The `models` of the document.
 
-use super::node::{Node, Reader};
+use super::check::Reader;
+use super::node::Node;
 use super::suggest::suggest;
 use crate::provider::Provider;
 use crate::route::{Model, Pattern, Retry, STRATEGIES, Target};
 
-impl Reader<'_> {
+impl<'v> Reader<'v> {
     pub(super) fn models(
         &mut self,
-        node: &Node<'_>,
+        node: &'v Node,
         providers: &[Provider],
         retry: &Retry,
         max_tokens: u64,
     ) -> Vec<Model> {
         let mut models: Vec<Model> = Vec::new();
-        for node in self.list(node).unwrap_or_default() {
-            let Some(model) = self.model(&node, providers, retry, max_tokens) else { continue };
+        for node in self.list(node) {
+            let Some(model) = self.model(node, providers, retry, max_tokens) else { continue };
             if models.iter().any(|other| other.name == model.name) {
-                self.problem(&format!("{}.name", node.path), format!("\"{}\" is there already", model.name));
+                self.problem_at(node, "name", format_args!("\"{}\" is there already", model.name));
             }
             models.push(model);
         }
         models
     }
 
-    pub(super) fn model(
-        &mut self,
-        node: &Node<'_>,
-        providers: &[Provider],
-        retry: &Retry,
-        max_tokens: u64,
-    ) -> Option<Model> {
+    fn model(&mut self, node: &'v Node, providers: &[Provider], retry: &Retry, max_tokens: u64) -> Option<Model> {
         const KNOWN: &[&str] = &[
             "name",
             "targets",
@@ -42,57 +37,42 @@ impl Reader<'_> {
             "cooldown",
             "max_tokens",
         ];
-        let map = self.fields(node, KNOWN)?;
-        let field = |key: &str| map.get(key).map(|value| node.child(key, value));
-        let retry = self.retry(node, map, retry);
-        let max_tokens = field("max_tokens").and_then(|node| self.count(&node)).unwrap_or(max_tokens);
-        let direct = field("direct").and_then(|node| self.boolean(&node)).unwrap_or(false);
-        let strategies: Vec<_> = STRATEGIES.iter().map(|strategy| (strategy.name(), *strategy)).collect();
-        let strategy = field("strategy").and_then(|node| self.word(&node, &strategies));
-        let name = match field("name") {
-            Some(node) => self.text(&node).map(|name| (node, name)),
-            None => {
-                self.problem(&format!("{}.name", node.path), "must be given");
-                None
-            }
-        };
-        let targets = match (field("targets"), direct) {
-            (Some(targets), true) => {
-                self.problem(&targets.path, "a direct entry has none: the request's model names the provider");
+        self.fields(node, KNOWN)?;
+        let retry = self.retry(node, retry);
+        let max_tokens = self.count_in(node, "max_tokens").unwrap_or(max_tokens);
+        let direct = self.flag_in(node, "direct");
+        let strategies: Vec<&str> = STRATEGIES.iter().map(|strategy| strategy.name()).collect();
+        let strategy = self.word_in(node, "strategy", &strategies).unwrap_or(0);
+        let name = self.need(node, "name").and_then(|name| self.text(name));
+        let targets = match (direct, name) {
+            (true, _) if node.get("targets").is_some() => {
+                let message = format_args!("a direct entry has none: the request's model names the provider");
+                self.problem_at(node, "targets", message);
                 Vec::new()
             }
-            (None, true) => match &name {
-                Some((node, name)) => self.direct_targets(node, name, providers, max_tokens),
+            (true, Some(name)) => self.direct_targets(node, name, providers, max_tokens),
+            (true, None) => Vec::new(),
+            (false, _) => match self.need(node, "targets") {
+                Some(targets) => self.targets(targets, providers, max_tokens),
                 None => Vec::new(),
             },
-            (Some(targets), false) => self.targets(&targets, providers, max_tokens),
-            (None, false) => {
-                self.problem(&format!("{}.targets", node.path), "must be given");
-                Vec::new()
-            }
         };
-        let (at, name) = name?;
+        let name = name?;
         if name.trim_end_matches('*').contains('*') || name.ends_with("**") {
-            self.problem(&at.path, "may have one \"*\", at its end");
+            self.problem_at(node, "name", format_args!("may have one \"*\", at its end"));
         }
         Some(Model {
             pattern: Pattern::new(name),
             name: name.into(),
             targets,
             direct,
-            strategy: strategy.or_else(|| STRATEGIES.first().copied())?,
+            strategy: STRATEGIES.get(strategy).copied()?,
             retry,
         })
     }
 
-    /// One for each provider that a direct entry's name allows: `*` all, `openai/*` and `openai/gpt-4o` one.
-    pub(super) fn direct_targets(
-        &mut self,
-        node: &Node<'_>,
-        name: &str,
-        providers: &[Provider],
-        max_tokens: u64,
-    ) -> Vec<Target> {
+    /// One for each provider that the name of a direct entry, `node`, allows: `*` all, `openai/*` and `openai/gpt-4o` one.
+    fn direct_targets(&mut self, node: &'v Node, name: &str, providers: &[Provider], max_tokens: u64) -> Vec<Target> {
         let allowed = |provider: &Provider| match name.split_once('/') {
             Some((first, _)) => *first == *provider.name,
             None => name == "*",
@@ -103,36 +83,36 @@ impl Reader<'_> {
         let targets: Vec<Target> = providers.iter().enumerate().filter_map(target).collect();
         if targets.is_empty() {
             let (first, _) = name.split_once('/').unwrap_or((name, ""));
-            let near = suggest(first, providers.iter().map(|provider| &*provider.name));
-            self.problem(
-                &node.path,
-                format!("a direct entry is \"*\" or \"provider/…\", and there is no provider \"{first}\"{near}"),
+            let near = suggest(first, &mut providers.iter().map(|provider| &*provider.name));
+            self.problem_at(
+                node,
+                "name",
+                format_args!("a direct entry is \"*\" or \"provider/…\", and there is no provider \"{first}\"{near}"),
             );
         }
         targets
     }
 
-    pub(super) fn targets(&mut self, node: &Node<'_>, providers: &[Provider], max_tokens: u64) -> Vec<Target> {
+    fn targets(&mut self, node: &'v Node, providers: &[Provider], max_tokens: u64) -> Vec<Target> {
         let mut targets: Vec<Target> = Vec::new();
-        for node in self.list(node).unwrap_or_default() {
-            let Some(map) = self.fields(&node, &["provider", "cluster", "model", "max_tokens"]) else { continue };
-            let field = |key: &str| map.get(key).map(|value| node.child(key, value));
-            let Some(provider) = field("provider") else {
-                self.problem(&format!("{}.provider", node.path), "must be given");
-                continue;
-            };
-            let Some(index) = self.provider_index(&provider, providers) else { continue };
-            let Some(provider) = providers.get(index) else { continue };
-            let Some(cluster) = self.cluster(&node, map, provider) else { continue };
-            let model = field("model").and_then(|node| self.text(&node));
-            let max_tokens = field("max_tokens").and_then(|node| self.count(&node)).unwrap_or(max_tokens);
-            let target = target(provider, index, cluster, model, max_tokens);
+        for node in self.list(node) {
+            let Some(target) = self.target(node, providers, max_tokens) else { continue };
             if targets.contains(&target) {
-                self.problem(&node.path, "is there already");
+                self.problem(node, format_args!("is there already"));
             }
             targets.push(target);
         }
         targets
+    }
+
+    fn target(&mut self, node: &'v Node, providers: &[Provider], max_tokens: u64) -> Option<Target> {
+        self.fields(node, &["provider", "cluster", "model", "max_tokens"])?;
+        let index = self.need(node, "provider").and_then(|name| self.provider_index(name, providers))?;
+        let provider = providers.get(index)?;
+        let cluster = self.cluster(node, provider)?;
+        let model = self.text_in(node, "model");
+        let max_tokens = self.count_in(node, "max_tokens").unwrap_or(max_tokens);
+        Some(target(provider, index, cluster, model, max_tokens))
     }
 }
 

@@ -1,159 +1,112 @@
-//! Values of the document with their paths, and the ways to read them.
+//! The document as a tree, whatever it was written in.
 
-use super::suggest::suggest;
 use super::{MAX_ENTRIES, Problem};
-use crate::host::Millis;
-use serde_json::{Map, Value};
+use crate::json;
 
-pub(super) type Env<'e> = &'e dyn Fn(&str) -> Option<String>;
-
-pub(super) struct Reader<'e> {
-    pub(super) problems: Vec<Problem>,
-    pub(super) env: Env<'e>,
+/// A value of the document. The members of a mapping are sorted by name, none twice.
+#[derive(PartialEq)]
+#[cfg_attr(test, derive(Debug))]
+pub enum Node {
+    Null,
+    Bool(bool),
+    Number(f64),
+    Text(String),
+    List(Vec<Node>),
+    Map(Members),
 }
 
-/// A value and the path to it.
-#[derive(Clone)]
-pub(super) struct Node<'v> {
-    pub(super) path: String,
-    pub(super) value: &'v Value,
-}
+pub type Members = Vec<(String, Node)>;
 
-impl<'v> Node<'v> {
-    pub(super) fn child(&self, key: &str, value: &'v Value) -> Self {
-        let path = match self.path.as_str() {
-            "" => key.to_owned(),
-            path => format!("{path}.{key}"),
-        };
-        Self { path, value }
-    }
-
-    pub(super) fn item(&self, index: usize, value: &'v Value) -> Self {
-        Self { path: format!("{}[{index}]", self.path), value }
-    }
-
-    pub(super) fn kind(&self) -> &'static str {
-        match self.value {
-            Value::Null => "null",
-            Value::Bool(_) => "a boolean",
-            Value::Number(_) => "a number",
-            Value::String(_) => "a string",
-            Value::Array(_) => "a list",
-            Value::Object(_) => "a mapping",
-        }
-    }
-}
-
-impl Reader<'_> {
-    pub(super) fn problem(&mut self, path: &str, message: impl Into<String>) {
-        self.problems.push(Problem { path: path.to_owned(), message: message.into() });
-    }
-
-    pub(super) fn wrong<T>(&mut self, node: &Node<'_>, wanted: &str) -> Option<T> {
-        self.problem(&node.path, format!("must be {wanted}, not {}", node.kind()));
-        None
-    }
-
-    pub(super) fn mapping<'v>(&mut self, node: &Node<'v>) -> Option<&'v Map<String, Value>> {
-        match node.value {
-            Value::Object(map) => Some(map),
-            _ => self.wrong(node, "a mapping"),
-        }
-    }
-
-    /// A mapping with no field but these.
-    pub(super) fn fields<'v>(&mut self, node: &Node<'v>, known: &[&str]) -> Option<&'v Map<String, Value>> {
-        let map = self.mapping(node)?;
-        for (key, value) in map {
-            if !known.contains(&key.as_str()) {
-                let path = node.child(key, value).path;
-                self.problem(&path, format!("no such field{}", suggest(key, known.iter().copied())));
+impl Node {
+    /// A checked JSON text. Names that stand twice are told.
+    pub fn of_json(value: &json::Value<'_>, problems: &mut Vec<Problem>) -> Self {
+        if value.is_object() {
+            let mut members = Members::new();
+            for (name, member) in value.members() {
+                if !insert(&mut members, &name.text(), Self::of_json(&member, problems)) {
+                    problems.push(Problem { path: member.path(), message: "stands twice".to_owned() });
+                }
             }
-        }
-        Some(map)
-    }
-
-    pub(super) fn list<'v>(&mut self, node: &Node<'v>) -> Option<Vec<Node<'v>>> {
-        match node.value {
-            Value::Array(items) if items.is_empty() => {
-                self.problem(&node.path, "must not be empty");
-                None
-            }
-            Value::Array(items) if items.len() > MAX_ENTRIES => {
-                self.problem(&node.path, format!("has more than {MAX_ENTRIES} entries"));
-                None
-            }
-            Value::Array(items) => Some(items.iter().enumerate().map(|(i, item)| node.item(i, item)).collect()),
-            _ => self.wrong(node, "a list"),
+            Self::Map(members)
+        } else if value.is_list() {
+            Self::List(value.items().map(|item| Self::of_json(&item, problems)).collect())
+        } else if let Some(text) = value.text() {
+            Self::Text(text.into_owned())
+        } else if let Some(truth) = value.truth() {
+            Self::Bool(truth)
+        } else {
+            value.raw().parse().map_or(Self::Null, Self::Number)
         }
     }
 
-    pub(super) fn text<'v>(&mut self, node: &Node<'v>) -> Option<&'v str> {
-        match node.value {
-            Value::String(text) if text.is_empty() => {
-                self.problem(&node.path, "must not be empty");
-                None
-            }
-            Value::String(text) if text.chars().any(char::is_control) => {
-                self.problem(&node.path, "must not have control characters");
-                None
-            }
-            Value::String(text) => Some(text),
-            _ => self.wrong(node, "a string"),
+    /// A mapping's member.
+    pub fn get(&self, name: &str) -> Option<&Self> {
+        let Self::Map(members) = self else { return None };
+        members.iter().find(|(known, _)| known == name).map(|(_, member)| member)
+    }
+
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::Number(_) => "a number",
+            Self::Text(_) => "a string",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a mapping",
         }
     }
 
-    pub(super) fn boolean(&mut self, node: &Node<'_>) -> Option<bool> {
-        match node.value {
-            Value::Bool(value) => Some(*value),
-            _ => self.wrong(node, "true or false"),
-        }
+    /// Where that very node stands in this one: `models[0].name`.
+    pub fn path_of(&self, node: &Self) -> String {
+        let mut path = String::new();
+        self.seek(node, &mut path);
+        path
     }
 
-    pub(super) fn count(&mut self, node: &Node<'_>) -> Option<u64> {
-        match whole_number(node.value) {
-            Some(count) if count > 0 => Some(count),
-            _ => self.wrong(node, "a whole number above 0"),
+    /// Whether it is here; if so, the steps to it are put before `path`.
+    fn seek(&self, node: &Self, path: &mut String) -> bool {
+        if std::ptr::eq(self, node) {
+            return true;
         }
-    }
-
-    /// `250ms`, `30s`, `5m`, `1h`; `0s` where nothing is allowed to mean "never".
-    pub(super) fn duration(&mut self, node: &Node<'_>) -> Option<Millis> {
-        let text = self.text(node)?;
-        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-        let unit: Option<u64> = match text.get(digits.len()..) {
-            Some("ms") => Some(1),
-            Some("s") => Some(1000),
-            Some("m") => Some(60_000),
-            Some("h") => Some(3_600_000),
-            _ => None,
-        };
-        let millis = digits.parse::<u64>().ok().zip(unit).and_then(|(count, unit)| count.checked_mul(unit));
-        if millis.is_none() {
-            self.problem(&node.path, format!("\"{text}\" is no duration: 250ms, 30s, 5m, 1h"));
+        match self {
+            Self::Map(members) => members.iter().any(|(name, member)| {
+                let found = member.seek(node, path);
+                if found {
+                    *path = join(name, path);
+                }
+                found
+            }),
+            Self::List(items) => items.iter().enumerate().any(|(index, item)| {
+                let found = item.seek(node, path);
+                if found {
+                    *path = join(&format!("[{index}]"), path);
+                }
+                found
+            }),
+            _ => false,
         }
-        millis
-    }
-
-    /// One of a few words.
-    pub(super) fn word<T: Copy>(&mut self, node: &Node<'_>, words: &[(&str, T)]) -> Option<T> {
-        let text = self.text(node)?;
-        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
-        if found.is_none() {
-            let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            let near = suggest(text, all.iter().copied());
-            self.problem(&node.path, format!("no such value \"{text}\"{near} (one of: {})", all.join(", ")));
-        }
-        found
     }
 }
 
-/// A number without a fraction. A protobuf `Struct` has only doubles: 30 may come as 30.0.
-fn whole_number(value: &Value) -> Option<u64> {
-    const MOST: f64 = 9_007_199_254_740_992.0;
-    value.as_u64().or_else(|| {
-        let number = value.as_f64()?;
-        let whole = number.fract() == 0.0 && (0.0..=MOST).contains(&number);
-        whole.then_some(number as u64)
-    })
+/// A path of two parts.
+pub fn join(first: &str, rest: &str) -> String {
+    let dot = if first.is_empty() || rest.is_empty() || rest.starts_with('[') { "" } else { "." };
+    [first, dot, rest].concat()
+}
+
+/// Gives the member this value; whether it had none. Beyond one too many, members are not kept: that is told.
+pub fn insert(members: &mut Members, name: &str, node: Node) -> bool {
+    match members.binary_search_by(|(known, _)| known.as_str().cmp(name)) {
+        Ok(at) => {
+            if let Some((_, member)) = members.get_mut(at) {
+                *member = node;
+            }
+            false
+        }
+        Err(at) => {
+            members.insert(at, (name.to_owned(), node));
+            members.truncate(MAX_ENTRIES.saturating_add(1));
+            true
+        }
+    }
 }

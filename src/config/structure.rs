@@ -2,13 +2,13 @@
 //!
 //! Fields as in `google/protobuf/struct.proto`.
 
-use serde_json::{Map, Value};
+use super::node::{Members, Node, insert};
 
 /// Nesting that is refused.
 const MAX_DEPTH: usize = 64;
 
 /// The bytes as a mapping; `None`: they are no `Struct`.
-pub fn read(bytes: &[u8]) -> Option<Value> {
+pub fn read(bytes: &[u8]) -> Option<Node> {
     structure(Wire(bytes), 0)
 }
 
@@ -57,33 +57,33 @@ impl<'a> Wire<'a> {
     }
 }
 
-fn structure(mut wire: Wire<'_>, depth: usize) -> Option<Value> {
-    let mut map = Map::new();
+fn structure(mut wire: Wire<'_>, depth: usize) -> Option<Node> {
+    let mut members = Members::new();
     while !wire.0.is_empty() {
         let (1, Field::Bytes(entry)) = wire.field()? else { return None };
         let mut entry = Wire(entry);
-        let (mut key, mut entry_value) = (String::new(), Value::Null);
+        let (mut key, mut member) = ("", Node::Null);
         while !entry.0.is_empty() {
             match entry.field()? {
-                (1, Field::Bytes(text)) => key = String::from_utf8(text.to_vec()).ok()?,
-                (2, Field::Bytes(bytes)) => entry_value = value(Wire(bytes), depth)?,
+                (1, Field::Bytes(text)) => key = std::str::from_utf8(text).ok()?,
+                (2, Field::Bytes(bytes)) => member = value(Wire(bytes), depth)?,
                 _ => return None,
             }
         }
-        map.insert(key, entry_value);
+        insert(&mut members, key, member);
     }
-    Some(Value::Object(map))
+    Some(Node::Map(members))
 }
 
-fn value(mut wire: Wire<'_>, depth: usize) -> Option<Value> {
+fn value(mut wire: Wire<'_>, depth: usize) -> Option<Node> {
     let depth = depth.checked_add(1).filter(|depth| *depth <= MAX_DEPTH)?;
-    let mut value = Value::Null;
+    let mut value = Node::Null;
     while !wire.0.is_empty() {
         value = match wire.field()? {
-            (1, Field::Varint(_)) => Value::Null,
-            (2, Field::Fixed64(bytes)) => f64::from_le_bytes(bytes).into(),
-            (3, Field::Bytes(text)) => Value::String(String::from_utf8(text.to_vec()).ok()?),
-            (4, Field::Varint(flag)) => Value::Bool(flag != 0),
+            (1, Field::Varint(_)) => Node::Null,
+            (2, Field::Fixed64(bytes)) => Node::Number(f64::from_le_bytes(bytes)),
+            (3, Field::Bytes(text)) => Node::Text(std::str::from_utf8(text).ok()?.to_owned()),
+            (4, Field::Varint(flag)) => Node::Bool(flag != 0),
             (5, Field::Bytes(bytes)) => structure(Wire(bytes), depth)?,
             (6, Field::Bytes(bytes)) => list(Wire(bytes), depth)?,
             _ => return None,
@@ -92,44 +92,51 @@ fn value(mut wire: Wire<'_>, depth: usize) -> Option<Value> {
     Some(value)
 }
 
-fn list(mut wire: Wire<'_>, depth: usize) -> Option<Value> {
+fn list(mut wire: Wire<'_>, depth: usize) -> Option<Node> {
     let mut items = Vec::new();
     while !wire.0.is_empty() {
         let (1, Field::Bytes(bytes)) = wire.field()? else { return None };
         items.push(value(Wire(bytes), depth)?);
     }
-    Some(Value::Array(items))
+    Some(Node::List(items))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::read;
-    use serde_json::json;
+    use super::{Node, read};
+    use crate::json::Tree;
 
     /// As Envoy 1.40 gave it for `{role: provider}`.
     const ROLE: &[u8] = b"\n\x12\n\x04role\x12\n\x1a\x08provider";
 
+    fn json(text: &str) -> Option<Node> {
+        let mut problems = Vec::new();
+        let node = Node::of_json(&Tree::default().read(text.as_bytes()).unwrap(), &mut problems);
+        assert!(problems.is_empty());
+        Some(node)
+    }
+
     #[test]
     fn a_struct_from_envoy_is_read() {
-        assert_eq!(read(ROLE), Some(json!({"role": "provider"})));
-        assert_eq!(read(b""), Some(json!({})));
+        assert_eq!(read(ROLE), json(r#"{"role": "provider"}"#));
+        assert_eq!(read(b""), json(r#"{}"#));
     }
 
     #[test]
     fn every_kind_of_value_is_read() {
         let number = [b"\n\x0e\n\x01n\x12\x09\x11".as_slice(), &30.0_f64.to_le_bytes()].concat();
-        assert_eq!(read(&number), Some(json!({"n": 30.0})));
-        assert_eq!(read(b"\n\x07\n\x01b\x12\x02\x20\x01"), Some(json!({"b": true})));
-        assert_eq!(read(b"\n\x07\n\x01z\x12\x02\x08\x00"), Some(json!({"z": null})));
-        assert_eq!(read(b"\n\x0c\n\x01l\x12\x07\x32\x05\n\x03\x1a\x01x"), Some(json!({"l": ["x"]})));
-        assert_eq!(read(b"\n\x07\n\x01s\x12\x02\x2a\x00"), Some(json!({"s": {}})));
+        assert_eq!(read(&number), json(r#"{"n": 30.0}"#));
+        assert_eq!(read(b"\n\x07\n\x01b\x12\x02\x20\x01"), json(r#"{"b": true}"#));
+        assert_eq!(read(b"\n\x07\n\x01z\x12\x02\x08\x00"), json(r#"{"z": null}"#));
+        assert_eq!(read(b"\n\x0c\n\x01l\x12\x07\x32\x05\n\x03\x1a\x01x"), json(r#"{"l": ["x"]}"#));
+        assert_eq!(read(b"\n\x07\n\x01s\x12\x02\x2a\x00"), json(r#"{"s": {}}"#));
     }
 
     #[test]
     fn a_struct_that_looks_like_json_at_first_is_read() {
         let text = "x".repeat(0x7b - 7);
         let entry = [b"\n\x01k\x12\x76\x1a\x74".as_slice(), text.as_bytes()].concat();
-        assert_eq!(read(&[b"\n{".as_slice(), &entry].concat()), Some(json!({"k": text})));
+        assert_eq!(read(&[b"\n{".as_slice(), &entry].concat()), json(&format!(r#"{{"k": "{text}"}}"#)));
     }
 
     #[test]

@@ -166,6 +166,41 @@ fn all_mistakes_are_told_at_once() {
 }
 
 #[test]
+fn a_name_that_stands_twice_in_json_text_is_told() {
+    let text = good().to_string().replacen("\"api\":", "\"api\":\"openai\",\"api\":", 1);
+    let text = text.replacen("{\"direct\":true", "{\"direct\":true,\"dire\\u0063t\":7", 1);
+    let found: Vec<String> = load(text.as_bytes(), &env).unwrap_err().iter().map(ToString::to_string).collect();
+    let expected = [
+        "models[2].direct: stands twice",
+        "providers.claude.api: stands twice",
+        "models[2].direct: must be true or false, not a number",
+    ];
+    assert_eq!(found[..3], expected, "{found:?}");
+}
+
+#[test]
+fn what_is_no_mapping_is_told_with_the_place_in_its_text() {
+    let told = |text: &str| load(text.as_bytes(), &env).unwrap_err()[0].to_string();
+    let other = "must be a mapping: a google.protobuf.Struct, or JSON text (";
+    for text in ["role: gateway", "{\"role\":}"] {
+        assert!(told(text).starts_with(other) && told(text).contains(" at byte "), "{}", told(text));
+    }
+    assert_eq!(told("[]"), "must be a mapping, not a list");
+}
+
+#[test]
+fn entries_and_problems_have_a_limit() {
+    let many = |count: usize| (0..count).map(|n| (format!("x-{n}"), json!("v"))).collect::<serde_json::Map<_, _>>();
+    let headers = |count| problems(|d| d["providers"]["claude"]["headers"] = Value::Object(many(count)));
+    assert_eq!(headers(1000), Vec::<String>::new());
+    assert_eq!(headers(2000), ["providers.claude.headers: has more than 1000 entries"]);
+    let providers = problems(|d| d["providers"] = Value::Object(many(1001)));
+    assert_eq!(providers[0], "providers: must have 1 to 1000 entries");
+    let wrong = problems(|d| d["models"] = json!(vec![json!({"targets": 1, "name": 2}); 1000]));
+    assert_eq!((wrong.len(), wrong[1000].as_str()), (1001, "there are more problems than these"));
+}
+
+#[test]
 fn no_document_of_any_shape_is_more_than_refused() {
     for document in [
         "",

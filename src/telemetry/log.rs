@@ -1,40 +1,32 @@
 use crate::chat::Usage;
 use crate::host::Millis;
-use serde::Serialize;
+use crate::json::{quote, write};
 
 /// One call, for the access log: property `sluice.log`. Members that are not known are left out.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Entry<'a> {
     pub dialect: &'a str,
     /// As the client asked for it, without its query, cut to 256 bytes: an attempt has put its own in the request.
     pub path: &'a str,
     /// As the client wrote it, cut to 256 bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<&'a str>,
     /// The provider's name of the model used.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub target_model: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<&'a str>,
     pub stream: bool,
     /// What the client got; 0: it left before.
     pub status: u16,
     /// `complete`, `error`, `provider_cut`, `client_left`.
     pub ended: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'static str>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub attempts: Vec<AttemptEntry<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<UsageEntry>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub time_to_first_byte_ms: Option<Millis>,
     pub duration_ms: Millis,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub losses: Vec<&'static str>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct AttemptEntry<'a> {
     pub provider: &'a str,
     pub cluster: &'a str,
@@ -46,7 +38,7 @@ pub struct AttemptEntry<'a> {
     pub duration_ms: Millis,
 }
 
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug)]
 pub struct UsageEntry {
     pub input: u64,
     pub cached_input: u64,
@@ -69,6 +61,124 @@ impl From<Usage> for UsageEntry {
 
 impl Entry<'_> {
     pub fn to_json(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
+        let mut json = Vec::with_capacity(1024);
+        json.push(b'{');
+        write::text(&mut json, "dialect", self.dialect);
+        write::text(&mut json, "path", self.path);
+        known(&mut json, "model", self.model);
+        known(&mut json, "target_model", self.target_model);
+        known(&mut json, "provider", self.provider);
+        write::flag(&mut json, "stream", self.stream);
+        write::number(&mut json, "status", self.status.into());
+        write::text(&mut json, "ended", self.ended);
+        known(&mut json, "error", self.error);
+        if !self.attempts.is_empty() {
+            write::field(&mut json, "attempts");
+            json.push(b'[');
+            for attempt in &self.attempts {
+                attempt.write(&mut json);
+            }
+            json.push(b']');
+        }
+        if let Some(usage) = &self.usage {
+            write::field(&mut json, "usage");
+            usage.write(&mut json);
+        }
+        if let Some(time) = self.time_to_first_byte_ms {
+            write::number(&mut json, "time_to_first_byte_ms", time);
+        }
+        write::number(&mut json, "duration_ms", self.duration_ms);
+        if !self.losses.is_empty() {
+            write::field(&mut json, "losses");
+            json.push(b'[');
+            for field in &self.losses {
+                write::comma(&mut json);
+                quote(&mut json, field);
+            }
+            json.push(b']');
+        }
+        json.push(b'}');
+        json
+    }
+}
+
+impl AttemptEntry<'_> {
+    fn write(&self, json: &mut Vec<u8>) {
+        write::comma(json);
+        json.push(b'{');
+        write::text(json, "provider", self.provider);
+        write::text(json, "cluster", self.cluster);
+        write::text(json, "model", self.model);
+        write::number(json, "status", self.status.into());
+        write::text(json, "outcome", self.outcome);
+        write::number(json, "duration_ms", self.duration_ms);
+        json.push(b'}');
+    }
+}
+
+impl UsageEntry {
+    fn write(&self, json: &mut Vec<u8>) {
+        json.push(b'{');
+        write::number(json, "input", self.input);
+        write::number(json, "cached_input", self.cached_input);
+        write::number(json, "cache_write", self.cache_write);
+        write::number(json, "output", self.output);
+        write::number(json, "reasoning", self.reasoning);
+        json.push(b'}');
+    }
+}
+
+fn known(json: &mut Vec<u8>, name: &'static str, value: Option<&str>) {
+    if let Some(value) = value {
+        write::text(json, name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AttemptEntry, Entry, UsageEntry};
+
+    #[test]
+    fn what_is_not_known_is_left_out() {
+        let entry = Entry { dialect: "openai", path: "/a\"b\n", ended: "client_left", ..Entry::default() };
+        let expected =
+            r#"{"dialect":"openai","path":"/a\"b\n","stream":false,"status":0,"ended":"client_left","duration_ms":0}"#;
+        assert_eq!(String::from_utf8(entry.to_json()).unwrap(), expected);
+    }
+
+    #[test]
+    fn all_members_stand_in_their_order() {
+        let attempt = |provider, status, outcome| AttemptEntry {
+            provider,
+            cluster: "c",
+            model: "m",
+            status,
+            outcome,
+            duration_ms: 7,
+        };
+        let entry = Entry {
+            dialect: "anthropic",
+            path: "/v1/messages",
+            model: Some("asked"),
+            target_model: Some("m"),
+            provider: Some("q"),
+            stream: true,
+            status: 200,
+            ended: "error",
+            error: Some("timeout"),
+            attempts: vec![attempt("p", 0, "timeout"), attempt("q", 200, "ok")],
+            usage: Some(UsageEntry { input: 1, cached_input: 2, cache_write: 3, output: 4, reasoning: u64::MAX }),
+            time_to_first_byte_ms: Some(10),
+            duration_ms: 1234,
+            losses: vec!["top_k", "seed"],
+        };
+        let expected = concat!(
+            r#"{"dialect":"anthropic","path":"/v1/messages","model":"asked","target_model":"m","provider":"q","stream":true,"#,
+            r#""status":200,"ended":"error","error":"timeout","attempts":[{"provider":"p","cluster":"c","model":"m","status":0,"#,
+            r#""outcome":"timeout","duration_ms":7},{"provider":"q","cluster":"c","model":"m","status":200,"outcome":"ok","#,
+            r#""duration_ms":7}],"usage":{"input":1,"cached_input":2,"cache_write":3,"output":4,"#,
+            r#""reasoning":18446744073709551615},"time_to_first_byte_ms":10,"duration_ms":1234,"losses":["top_k","seed"]}"#,
+        );
+        assert_eq!(String::from_utf8(entry.to_json()).unwrap(), expected);
     }
 }
