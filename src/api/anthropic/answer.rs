@@ -1,93 +1,54 @@
 //! A provider's whole answer, read.
 
-use super::block;
-use super::errors;
-use super::shape::{At, Is, Map};
-use super::usage::{Tier, Usage};
+use super::{block, errors, text_of, usage};
 use crate::chat::{Answer, Choice, Finish, Part};
 use crate::error::{Error, Kind};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use crate::json::{Tree, Value};
 use std::borrow::Cow;
 
-#[derive(Deserialize)]
-struct Message<'a> {
-    #[serde(borrow, default, rename = "type")]
-    kind: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    id: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    model: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    content: Is<Vec<&'a RawValue>>,
-    #[serde(borrow, default)]
-    stop_reason: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    stop_sequence: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    stop_details: Is<Map<StopDetails<'a>>>,
-    #[serde(borrow, default)]
-    usage: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
-}
-
-/// Why a model declined.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(super) struct StopDetails<'a> {
-    #[serde(borrow, default)]
-    pub(super) explanation: Is<Cow<'a, str>>,
-}
-
 pub(super) fn answer(body: &[u8]) -> Result<Answer, Error> {
-    let message: Map<Message<'_>> = match serde_json::from_slice(body) {
-        Ok(Is::Given(message)) => message,
-        Ok(_) => return Err(bad("it is not an object")),
-        Err(_) => return Err(bad("it is not JSON")),
-    };
-    let Map(message) = message;
-    match message.kind.ok().as_deref() {
-        Some("error") => return Err(errors::in_answer(body)),
-        _ if message.error.is_some() => return Err(errors::in_answer(body)),
+    let mut tree = Tree::default();
+    let Ok(message) = tree.read(body) else { return Err(bad("it is not JSON")) };
+    if !message.is_object() {
+        return Err(bad("it is not an object"));
+    }
+    match text_of(message, "type").as_deref() {
+        Some("error") => return Err(errors::in_answer(Some(message))),
+        _ if message.get("error").is_some() => return Err(errors::in_answer(Some(message))),
         None | Some("message") => {}
         Some(_) => return Err(bad("it is not a message")),
     }
-    let blocks = match message.content {
-        Is::Given(blocks) => blocks,
-        _ => return Err(bad("it has no content")),
-    };
-    let at = At::top("content");
-    let mut parts = Vec::with_capacity(blocks.len());
-    for (i, raw) in blocks.iter().enumerate() {
-        let at = at.index(i);
-        parts
-            .push(block::part(raw, at).map_err(|error| {
-                bad(&format!("{}: {}", error.param.as_deref().unwrap_or("content"), error.message))
-            })?);
-    }
-    if let Some(text) = message.stop_details.ok().and_then(|Map(details)| details.explanation.ok()) {
+    let Some(content) = message.get("content").filter(Value::is_list) else { return Err(bad("it has no content")) };
+    let mut parts = block::list(content)
+        .map_err(|error| bad(&[error.param.as_deref().unwrap_or("content"), ": ", &error.message].concat()))?;
+    if let Some(text) = explanation(message) {
         parts.push(Part::Refusal { text: text.into_owned() });
     }
-    let usage = message.usage.and_then(|raw| serde_json::from_str::<Usage>(raw.get()).ok());
-    let tier = message.usage.and_then(|raw| serde_json::from_str::<Tier<'_>>(raw.get()).ok());
+    let owned = |name: &str| text_of(message, name).map(Cow::into_owned);
+    let usage = message.get("usage");
     Ok(Answer {
-        id: message.id.ok().unwrap_or_default().into_owned(),
-        model: message.model.ok().unwrap_or_default().into_owned(),
+        id: owned("id").unwrap_or_default(),
+        model: owned("model").unwrap_or_default(),
         created: None,
         choices: vec![Choice {
             parts,
-            finish: message.stop_reason.ok().map(|word| finish(&word)),
-            stop_sequence: message.stop_sequence.ok().map(Cow::into_owned),
+            finish: text_of(message, "stop_reason").map(|word| finish(&word)),
+            stop_sequence: owned("stop_sequence"),
             logprobs: None,
         }],
-        usage: usage.map(|usage| usage.after(None)),
-        service_tier: tier.and_then(|tier| tier.service_tier.ok()).map(Cow::into_owned),
+        usage: usage::read(usage, None),
+        service_tier: usage::tier(usage).map(Cow::into_owned),
         system_fingerprint: None,
     })
 }
 
+/// Why a model declined.
+pub(super) fn explanation(stop: Value<'_>) -> Option<Cow<'_, str>> {
+    text_of(stop.get("stop_details")?, "explanation")
+}
+
 fn bad(what: &str) -> Error {
-    Error::provider(Kind::BadAnswer, format!("the provider's answer cannot be read: {what}"))
+    Error::provider(Kind::BadAnswer, ["the provider's answer cannot be read: ", what].concat())
 }
 
 pub(super) fn finish(stop_reason: &str) -> Finish {

@@ -1,9 +1,10 @@
 //! The turns of a conversation as `system` and `messages`: turns alternate, results come right after their calls.
 
-use super::json::{comma, field, raw, text};
 use super::model::Abilities;
 use super::parts::{self, Writing};
 use crate::chat::{Losses, Part, Request, Role, Turn};
+use crate::json::Tree;
+use crate::json::write::{comma, field, raw, text};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
@@ -38,7 +39,7 @@ pub(super) fn write(
     losses: &mut Losses,
 ) -> Option<&'static str> {
     let (mut system, mut messages) = sort(request, can, losses);
-    let mut writing = Writing { losses, beta: None };
+    let mut writing = Writing { losses, beta: None, tree: Tree::default() };
     system.retain(|part| writing.keeps(part, Side::System));
     for message in &mut messages {
         message.parts.retain(|part| writing.keeps(part, message.side));

@@ -1,9 +1,9 @@
 //! Errors: a provider's read, ours written.
 
-use super::json::{field, text};
-use super::shape::{Is, Map};
+use super::text_of;
 use crate::error::{Error, Fault, Kind};
-use serde::Deserialize;
+use crate::json::Value;
+use crate::json::write::{field, text};
 use std::borrow::Cow;
 
 /// Characters of a provider's message that are passed on.
@@ -11,61 +11,25 @@ const MAX_MESSAGE: usize = 2_000;
 
 const CREDENTIALS: &str = "the provider does not accept the gateway's credentials";
 
-/// The forms that bodies of errors come in: this API's, OpenAI's, those of proxies between.
-#[derive(Default, Deserialize)]
-struct Body<'a> {
-    #[serde(borrow, default)]
-    error: Option<Is<Inner<'a>>>,
-    #[serde(borrow, default)]
-    message: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    detail: Is<Cow<'a, str>>,
-}
-
-enum Inner<'a> {
-    Text(Cow<'a, str>),
-    Object(Detail<'a>),
-}
-
-#[derive(Default, Deserialize)]
-struct Detail<'a> {
-    #[serde(borrow, default, rename = "type")]
-    kind: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    message: Is<Cow<'a, str>>,
-}
-
-impl<'de: 'a, 'a> super::shape::Shape<'de> for Inner<'a> {
-    const WANTED: &'static str = "an object";
-
-    fn text(text: Cow<'de, str>) -> Option<Self> {
-        Some(Self::Text(text))
-    }
-
-    fn map<A: serde::de::MapAccess<'de>>(map: A) -> Result<Option<Self>, A::Error> {
-        Ok(Map::<Detail<'a>>::map(map)?.map(|Map(detail)| Self::Object(detail)))
-    }
-}
-
-/// An error's type and message.
-fn said(body: &[u8]) -> (Option<Cow<'_, str>>, Option<Cow<'_, str>>) {
-    let Ok(Is::Given(Map(body))) = serde_json::from_slice::<Is<Map<Body<'_>>>>(body) else { return (None, None) };
-    let outer = || body.message.ok().or(body.detail.ok());
-    match body.error.and_then(Is::ok) {
-        Some(Inner::Object(detail)) => (detail.kind.ok(), detail.message.ok().or_else(outer)),
-        Some(Inner::Text(text)) => (None, Some(text)),
-        None => (None, outer()),
+/// An error's type and message, in any of the forms that bodies come in: this API's, OpenAI's, those of proxies between.
+fn said(body: Option<Value<'_>>) -> (Option<Cow<'_, str>>, Option<Cow<'_, str>>) {
+    let Some(body) = body else { return (None, None) };
+    let outer = || text_of(body, "message").or_else(|| text_of(body, "detail"));
+    match body.get("error") {
+        Some(error) if error.is_object() => (text_of(error, "type"), text_of(error, "message").or_else(outer)),
+        Some(error) if error.is_text() => (None, error.text()),
+        _ => (None, outer()),
     }
 }
 
 /// An error that came with a status.
-pub(super) fn read(status: u16, body: &[u8]) -> Error {
+pub(super) fn read(status: u16, body: Option<Value<'_>>) -> Error {
     let (kind, message) = said(body);
     make(status, kind.as_deref(), message)
 }
 
 /// An error where an answer, or an event of one, was to be: it has no status of its own.
-pub(super) fn in_answer(body: &[u8]) -> Error {
+pub(super) fn in_answer(body: Option<Value<'_>>) -> Error {
     let (kind, message) = said(body);
     let status = match kind.as_deref().unwrap_or_default() {
         "invalid_request_error" => 400,

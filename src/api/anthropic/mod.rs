@@ -7,14 +7,12 @@ mod answer;
 mod block;
 mod conversation;
 mod errors;
-use crate::json::write as json;
 mod model;
 mod parts;
 mod read;
 mod reader;
 mod reply;
 mod schema;
-mod shape;
 mod thinking;
 mod tools;
 mod usage;
@@ -34,7 +32,8 @@ use super::{Api, Asked, Operation, Seen, Spliced, Target, Verdict, Written};
 use crate::chat::{Answer, Request};
 use crate::error::Error;
 use crate::http::Headers;
-use crate::json::{Object, Value};
+use crate::json::{Tree, Value};
+use std::borrow::Cow;
 
 pub struct Anthropic;
 
@@ -60,7 +59,7 @@ impl Api for Anthropic {
     }
 
     fn read_request(&self, body: Value<'_>) -> Result<Request, Error> {
-        read::request(&Object::parse(body.whole_text().as_bytes())?)
+        read::request(body)
     }
 
     fn write_answer(&self, answer: &Answer, asked: &Asked) -> Vec<u8> {
@@ -100,7 +99,7 @@ impl Api for Anthropic {
     }
 
     fn read_error(&self, status: u16, body: &[u8]) -> Error {
-        errors::read(status, body)
+        errors::read(status, Tree::default().read(body).ok())
     }
 
     fn splice(&self, body: Value<'_>, target: &Target<'_>) -> Spliced {
@@ -123,6 +122,11 @@ impl Api for Anthropic {
         watch::event(name, data, seen);
         Verdict::Pass
     }
+}
+
+/// A string that a provider may leave out, or give as something else.
+fn text_of<'a>(value: Value<'a>, name: &str) -> Option<Cow<'a, str>> {
+    value.get(name)?.text()
 }
 
 /// A segment of a path with its `%2F` and the like as what they stand for.

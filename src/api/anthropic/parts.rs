@@ -1,9 +1,9 @@
 //! Parts as blocks of content, written.
 
 use super::conversation::Side;
-use super::json::{comma, field, flag, raw, text};
 use crate::chat::{Losses, Part, Raw, Source};
-use serde::de::IgnoredAny;
+use crate::json::Tree;
+use crate::json::write::{comma, field, flag, raw, text};
 
 /// The beta that images and documents by id belong to.
 const FILES_BETA: &str = "files-api-2025-04-14";
@@ -26,6 +26,7 @@ const OWN: &[&str] = &[
 pub(super) struct Writing<'l> {
     pub(super) losses: &'l mut Losses,
     pub(super) beta: Option<&'static str>,
+    pub(super) tree: Tree,
 }
 
 impl Writing<'_> {
@@ -138,7 +139,7 @@ impl Writing<'_> {
                 text(out, "id", &tool_id(id));
                 text(out, "name", name);
                 field(out, "input");
-                input(out, arguments);
+                input(out, arguments, &mut self.tree);
                 cache(out, mark.as_ref());
             }
             Part::ToolResult { id, parts, is_error, cache: mark } => {
@@ -320,11 +321,11 @@ fn tool_id(id: &str) -> std::borrow::Cow<'_, str> {
 }
 
 /// A tool's arguments as the object that this API wants. What is not one, as a cut answer leaves it, is kept as text.
-pub(super) fn input(out: &mut Vec<u8>, arguments: &str) {
+pub(super) fn input(out: &mut Vec<u8>, arguments: &str, tree: &mut Tree) {
     let given = arguments.trim();
     if given.is_empty() || given == "null" {
         out.extend_from_slice(b"{}");
-    } else if given.starts_with('{') && serde_json::from_str::<IgnoredAny>(given).is_ok() {
+    } else if given.starts_with('{') && tree.read(given.as_bytes()).is_ok() {
         out.extend_from_slice(given.as_bytes());
     } else {
         out.push(b'{');

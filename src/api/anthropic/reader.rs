@@ -1,16 +1,12 @@
 //! A provider's stream, read.
 
-use super::answer::{StopDetails, finish};
-use super::block;
-use super::errors;
-use super::shape::{Is, Map};
-use super::usage::{Tier, Usage};
+use super::answer::{explanation, finish};
+use super::{block, errors, text_of, usage};
 use crate::api;
 use crate::chat::{self, Event};
 use crate::error::{Error, Kind};
 use crate::framing::sse::{Decoder, Frame};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use crate::json::{Tree, Value};
 use std::borrow::Cow;
 
 /// Blocks that may be open at once: providers open one at a time.
@@ -19,6 +15,8 @@ const MAX_OPEN: usize = 64;
 #[derive(Default)]
 pub(super) struct Reader {
     frames: Decoder,
+    /// Each event in turn is read into it.
+    tree: Tree,
     state: State,
 }
 
@@ -35,7 +33,7 @@ struct State {
 
 /// A block that has begun.
 struct Open {
-    index: u32,
+    index: u64,
     what: What,
 }
 
@@ -50,130 +48,50 @@ enum What {
     Hidden,
 }
 
-#[derive(Deserialize)]
-struct Typed<'a> {
-    #[serde(borrow, default, rename = "type")]
-    kind: Cow<'a, str>,
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct MessageStart<'a> {
-    #[serde(borrow)]
-    message: Message<'a>,
-}
-
-#[derive(Deserialize)]
-struct Message<'a> {
-    #[serde(borrow, default)]
-    id: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    model: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    usage: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct BlockStart<'a> {
-    #[serde(default)]
-    index: u32,
-    #[serde(borrow)]
-    content_block: Block<'a>,
-}
-
-#[derive(Deserialize)]
-struct Block<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Cow<'a, str>,
-    #[serde(borrow, default)]
-    id: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    name: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    input: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    text: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    thinking: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    signature: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    data: Is<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct BlockDelta<'a> {
-    #[serde(default)]
-    index: u32,
-    #[serde(borrow)]
-    delta: Delta<'a>,
-}
-
-#[derive(Deserialize)]
-struct Delta<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Cow<'a, str>,
-    #[serde(borrow, default)]
-    text: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    partial_json: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    thinking: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    signature: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    citation: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct BlockStop {
-    #[serde(default)]
-    index: u32,
-}
-
-#[derive(Deserialize)]
-struct MessageDelta<'a> {
-    #[serde(borrow, default)]
-    delta: Is<Map<Stop<'a>>>,
-    #[serde(default)]
-    usage: Option<Usage>,
-}
-
-#[derive(Deserialize)]
-struct Stop<'a> {
-    #[serde(borrow, default)]
-    stop_reason: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    stop_sequence: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    stop_details: Is<Map<StopDetails<'a>>>,
-}
-
 impl api::Reader for Reader {
     fn read(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Event<'_>)) {
-        let state = &mut self.state;
-        self.frames.feed(bytes, &mut |frame| state.frame(&frame, sink));
+        let Self { frames, tree, state } = self;
+        frames.feed(bytes, &mut |frame| state.frame(tree, &frame, sink));
     }
 
     fn close(&mut self, sink: &mut dyn FnMut(Event<'_>)) {
-        let state = &mut self.state;
-        self.frames.close(&mut |frame| state.frame(&frame, sink));
+        let Self { frames, tree, state } = self;
+        frames.close(&mut |frame| state.frame(tree, &frame, sink));
         state.fail(broken("it ended early"), sink);
     }
 }
 
 fn broken(what: &str) -> Error {
-    Error::provider(Kind::BadAnswer, format!("the provider's stream broke off: {what}"))
+    Error::provider(Kind::BadAnswer, ["the provider's stream broke off: ", what].concat())
 }
 
-fn parse<'a, T: Deserialize<'a>>(data: &'a [u8]) -> Result<T, Error> {
-    serde_json::from_slice(data).map_err(|_| broken("an event cannot be read"))
+fn unreadable() -> Error {
+    broken("an event cannot be read")
+}
+
+/// An object that must be there.
+fn object<'a>(of: Value<'a>, name: &str) -> Result<Value<'a>, Error> {
+    of.get(name).filter(Value::is_object).ok_or_else(unreadable)
+}
+
+/// The type of a block or delta, without which it cannot be told what it is.
+fn kind(of: Value<'_>) -> Result<Cow<'_, str>, Error> {
+    text_of(of, "type").ok_or_else(unreadable)
+}
+
+fn index(event: Value<'_>) -> u64 {
+    event.get("index").and_then(|index| index.count()).unwrap_or(0)
 }
 
 /// Text of no length is no event.
-fn some(text: Option<Cow<'_, str>>) -> Option<Cow<'_, str>> {
-    text.filter(|text| !text.is_empty())
+fn some<'a>(of: Value<'a>, name: &str) -> Option<Cow<'a, str>> {
+    text_of(of, name).filter(|text| !text.is_empty())
+}
+
+/// As [`some`]. Text that is something else ends the stream: content must not get lost.
+fn piece<'a>(delta: Value<'a>, name: &str) -> Result<Option<Cow<'a, str>>, Error> {
+    let Some(value) = delta.get(name) else { return Ok(None) };
+    value.text().map(|text| Some(text).filter(|text| !text.is_empty())).ok_or_else(unreadable)
 }
 
 impl State {
@@ -184,7 +102,7 @@ impl State {
         }
     }
 
-    fn frame(&mut self, frame: &Frame<'_>, sink: &mut dyn FnMut(Event<'_>)) {
+    fn frame(&mut self, tree: &mut Tree, frame: &Frame<'_>, sink: &mut dyn FnMut(Event<'_>)) {
         if self.over {
             return;
         }
@@ -192,34 +110,40 @@ impl State {
             return self.fail(broken("an event is too long"), sink);
         }
         let Some(data) = frame.data else { return };
-        if let Err(error) = self.event(frame.name, data, sink) {
+        if let Err(error) = self.event(tree, frame.name, data, sink) {
             self.fail(error, sink);
         }
     }
 
-    fn event(&mut self, name: &[u8], data: &[u8], sink: &mut dyn FnMut(Event<'_>)) -> Result<(), Error> {
+    fn event(
+        &mut self,
+        tree: &mut Tree,
+        name: &[u8],
+        data: &[u8],
+        sink: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), Error> {
+        let event = tree.read(data).ok().filter(Value::is_object);
+        let read = || event.ok_or_else(unreadable);
         let typed;
         let kind = if matches!(name, b"" | b"message") {
-            typed = parse::<Typed<'_>>(data)?;
-            if typed.error.is_some() { b"error" } else { typed.kind.as_bytes() }
+            let event = read()?;
+            typed = if event.get("error").is_some() { Some("error".into()) } else { text_of(event, "type") };
+            typed.as_deref().unwrap_or_default().as_bytes()
         } else {
             name
         };
         match kind {
-            b"content_block_delta" => self.delta(parse(data)?, sink),
-            b"content_block_start" => self.block(parse(data)?, sink),
-            b"content_block_stop" => {
-                let stop: BlockStop = parse(data)?;
-                self.close_block(stop.index, sink);
-            }
-            b"message_start" => self.start(parse(data)?, sink),
-            b"message_delta" => self.message_delta(parse(data)?, sink),
+            b"content_block_delta" => self.delta(read()?, sink)?,
+            b"content_block_start" => self.block(read()?, sink)?,
+            b"content_block_stop" => self.close_block(index(read()?), sink),
+            b"message_start" => self.start(object(read()?, "message")?, sink),
+            b"message_delta" => self.message_delta(read()?, sink),
             b"message_stop" => {
                 self.over = true;
                 sink(Event::End);
             }
             b"ping" => sink(Event::Ping),
-            b"error" => return Err(errors::in_answer(data)),
+            b"error" => return Err(errors::in_answer(event)),
             // New types may come at any time, and are to be ignored.
             _ => {}
         }
@@ -227,58 +151,56 @@ impl State {
     }
 
     /// A second one, as some gateways send when they have tried another model, changes nothing but usage.
-    fn start(&mut self, start: MessageStart<'_>, sink: &mut dyn FnMut(Event<'_>)) {
-        let raw = start.message.usage.map(RawValue::get);
-        let usage = raw.and_then(|raw| serde_json::from_str::<Usage>(raw).ok());
-        if let Some(usage) = usage {
-            self.usage = Some(usage.after(self.usage));
-        }
+    fn start(&mut self, message: Value<'_>, sink: &mut dyn FnMut(Event<'_>)) {
+        let said = message.get("usage");
+        self.usage = usage::read(said, self.usage).or(self.usage);
         if self.started {
             return;
         }
         self.started = true;
-        let tier = raw.and_then(|raw| serde_json::from_str::<Tier<'_>>(raw).ok());
         sink(Event::Start {
-            id: start.message.id.ok().unwrap_or_default(),
-            model: start.message.model.ok().unwrap_or_default(),
+            id: text_of(message, "id").unwrap_or_default(),
+            model: text_of(message, "model").unwrap_or_default(),
             created: None,
-            service_tier: tier.and_then(|tier| tier.service_tier.ok()),
+            service_tier: usage::tier(said),
             system_fingerprint: None,
             usage: self.usage,
         });
     }
 
-    fn block(&mut self, start: BlockStart<'_>, sink: &mut dyn FnMut(Event<'_>)) {
-        let BlockStart { index, content_block: block } = start;
+    fn block(&mut self, event: Value<'_>, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), Error> {
+        let index = index(event);
+        let block = object(event, "content_block")?;
+        let kind = kind(block)?;
         self.close_block(index, sink);
-        let what = match &*block.kind {
+        let what = match &*kind {
             "text" => {
-                if let Some(text) = some(block.text.ok()) {
+                if let Some(text) = some(block, "text") {
                     sink(Event::Text { choice: 0, text });
                 }
                 What::Shown
             }
             "thinking" => {
-                if let Some(text) = some(block.thinking.ok()) {
+                if let Some(text) = some(block, "thinking") {
                     sink(Event::Thinking { choice: 0, text });
                 }
-                if let Some(signature) = some(block.signature.ok()) {
+                if let Some(signature) = some(block, "signature") {
                     sink(Event::Signature { choice: 0, signature });
                 }
                 What::Shown
             }
             "redacted_thinking" => {
-                sink(Event::Redacted { choice: 0, data: block.data.ok().unwrap_or_default() });
+                sink(Event::Redacted { choice: 0, data: text_of(block, "data").unwrap_or_default() });
                 What::Shown
             }
             "tool_use" => {
                 let tool = self.tools;
                 self.tools = self.tools.saturating_add(1);
-                let id = block.id.ok().unwrap_or_default();
-                let name = block.name.ok().unwrap_or_default();
+                let id = text_of(block, "id").unwrap_or_default();
+                let name = text_of(block, "name").unwrap_or_default();
                 sink(Event::ToolStart { choice: 0, tool, id, name });
-                let whole = block.input.map(RawValue::get).filter(|raw| raw.len() > 2 && raw.starts_with('{'));
-                What::Tool { tool, whole: whole.map(str::to_owned) }
+                let whole = block.get("input").filter(|input| input.is_object() && !input.is_empty());
+                What::Tool { tool, whole: whole.map(|input| input.raw().to_owned()) }
             }
             _ => What::Hidden,
         };
@@ -286,44 +208,47 @@ impl State {
             self.open.clear();
         }
         self.open.push(Open { index, what });
+        Ok(())
     }
 
-    fn delta(&mut self, event: BlockDelta<'_>, sink: &mut dyn FnMut(Event<'_>)) {
-        let BlockDelta { index, delta } = event;
+    fn delta(&mut self, event: Value<'_>, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), Error> {
+        let index = index(event);
+        let delta = object(event, "delta")?;
         let open = self.open.iter_mut().rev().find(|open| open.index == index);
-        match (&*delta.kind, open.map(|open| &mut open.what)) {
+        match (&*kind(delta)?, open.map(|open| &mut open.what)) {
             (_, Some(What::Hidden)) => {}
             ("text_delta", _) => {
-                if let Some(text) = some(delta.text) {
+                if let Some(text) = piece(delta, "text")? {
                     sink(Event::Text { choice: 0, text });
                 }
             }
             ("input_json_delta", Some(What::Tool { tool, whole })) => {
-                if let Some(json) = some(delta.partial_json) {
+                if let Some(json) = piece(delta, "partial_json")? {
                     *whole = None;
                     sink(Event::ToolArguments { choice: 0, tool: *tool, json });
                 }
             }
             ("thinking_delta", _) => {
-                if let Some(text) = some(delta.thinking) {
+                if let Some(text) = piece(delta, "thinking")? {
                     sink(Event::Thinking { choice: 0, text });
                 }
             }
             ("signature_delta", _) => {
-                if let Some(signature) = some(delta.signature) {
+                if let Some(signature) = piece(delta, "signature")? {
                     sink(Event::Signature { choice: 0, signature });
                 }
             }
             ("citations_delta", _) => {
-                if let Some(raw) = delta.citation {
-                    sink(Event::Citation { choice: 0, citation: block::citation(raw.get()) });
+                if let Some(place) = delta.get("citation") {
+                    sink(Event::Citation { choice: 0, citation: block::citation(place) });
                 }
             }
             _ => {}
         }
+        Ok(())
     }
 
-    fn close_block(&mut self, index: u32, sink: &mut dyn FnMut(Event<'_>)) {
+    fn close_block(&mut self, index: u64, sink: &mut dyn FnMut(Event<'_>)) {
         let Some(at) = self.open.iter().position(|open| open.index == index) else { return };
         match self.open.remove(at).what {
             What::Hidden => return,
@@ -335,17 +260,17 @@ impl State {
         sink(Event::BlockEnd { choice: 0 });
     }
 
-    fn message_delta(&mut self, event: MessageDelta<'_>, sink: &mut dyn FnMut(Event<'_>)) {
-        if let Some(Map(stop)) = event.delta.ok() {
-            if let Some(text) = stop.stop_details.ok().and_then(|Map(details)| details.explanation.ok()) {
+    fn message_delta(&mut self, event: Value<'_>, sink: &mut dyn FnMut(Event<'_>)) {
+        if let Some(stop) = event.get("delta") {
+            if let Some(text) = explanation(stop) {
                 sink(Event::Refusal { choice: 0, text });
             }
-            if let Some(reason) = stop.stop_reason.ok() {
-                sink(Event::Finish { choice: 0, reason: finish(&reason), stop_sequence: stop.stop_sequence.ok() });
+            if let Some(reason) = text_of(stop, "stop_reason") {
+                let stop_sequence = text_of(stop, "stop_sequence");
+                sink(Event::Finish { choice: 0, reason: finish(&reason), stop_sequence });
             }
         }
-        if let Some(usage) = event.usage {
-            let usage = usage.after(self.usage);
+        if let Some(usage) = usage::read(event.get("usage"), self.usage) {
             self.usage = Some(usage);
             sink(Event::Usage(usage));
         }

@@ -1,11 +1,12 @@
 //! A whole answer, written for a client.
 
 use super::answer::{fitting, stop_reason};
-use super::json::{comma, field, flag, number, raw, text, text_or_null};
 use super::parts::{input, plain};
 use super::usage;
 use crate::api::Asked;
 use crate::chat::{Answer, Citation, Part};
+use crate::json::Tree;
+use crate::json::write::{comma, field, flag, number, raw, text, text_or_null};
 
 pub(super) fn answer(answer: &Answer, asked: &Asked) -> Vec<u8> {
     let choice = answer.choices.first();
@@ -31,7 +32,7 @@ pub(super) fn answer(answer: &Answer, asked: &Asked) -> Vec<u8> {
 /// What a message begins with, whole or streamed.
 pub(super) fn head(out: &mut Vec<u8>, id: &str, model: &str, asked: &Asked) {
     match id {
-        "" => text(out, "id", &format!("msg_{}", asked.id)),
+        "" => text(out, "id", &["msg_", &asked.id].concat()),
         id => text(out, "id", id),
     }
     text(out, "type", "message");
@@ -79,7 +80,7 @@ fn block(out: &mut Vec<u8>, part: &Part, schema_tool: bool) {
             text(out, "id", id);
             text(out, "name", name);
             field(out, "input");
-            input(out, arguments);
+            input(out, arguments, &mut Tree::default());
             out.push(b'}');
         }
         Part::Thinking { text: words, signature } => {

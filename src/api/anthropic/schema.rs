@@ -1,10 +1,7 @@
 //! JSON Schemas that an answer can be held to: a subset, with every object closed.
 
-use super::json::comma;
-use super::read::members;
-use super::shape::At;
-use crate::json::{each, quote};
-use serde_json::value::RawValue;
+use crate::json::write::comma;
+use crate::json::{Tree, Value, quote};
 use std::borrow::Cow;
 
 /// A schema within the subset.
@@ -22,7 +19,8 @@ const FORMATS: &[&str] = &["date-time", "time", "date", "duration", "email", "ho
 pub(super) fn tighten(schema: &str) -> Option<Tight> {
     let mut work =
         Work { out: Vec::with_capacity(schema.len()), loosened: false, within: Vec::new(), uses: Vec::new() };
-    work.schema(schema)?;
+    let mut tree = Tree::default();
+    work.schema(tree.read(schema.as_bytes()).ok()?)?;
     let free = work.uses.iter().all(|(from, _)| !work.reaches(from, from, work.uses.len()));
     free.then_some(Tight { json: work.out, loosened: work.loosened })
 }
@@ -36,36 +34,33 @@ struct Work {
     uses: Vec<(String, String)>,
 }
 
-type Members<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
-
 impl Work {
-    fn schema(&mut self, raw: &str) -> Option<()> {
-        if matches!(raw, "true" | "{}") {
+    fn schema(&mut self, schema: Value<'_>) -> Option<()> {
+        if !schema.is_object() || schema.is_empty() {
             // Anything at all.
             return None;
         }
-        let all: Members<'_> = members(raw, At::top("schema")).ok()?;
-        let get = |key: &str| all.iter().find(|(name, _)| name == key).map(|(_, value)| value.get());
-        let object = get("type").is_some_and(|kind| kind.contains("\"object\"")) || get("properties").is_some();
-        if object
-            && get("properties").is_none_or(|map| map.starts_with("{}"))
-            && get("additionalProperties") != Some("false")
-        {
+        let kind = schema.member("type");
+        let properties = schema.member("properties");
+        let object = kind.is_some_and(|kind| kind.raw().contains("\"object\"")) || properties.is_some();
+        let closed = schema.member("additionalProperties").is_some_and(|more| more.truth() == Some(false));
+        if object && !closed && properties.is_none_or(|map| map.is_empty()) {
             return None;
         }
         let mut rest = String::new();
         self.out.push(b'{');
-        for (name, value) in &all {
-            let value = value.get();
-            match &**name {
-                "type" | "enum" | "const" | "title" | "default" | "required" => self.copy(name, value),
+        for (name, value) in schema.members() {
+            let name = name.text();
+            match &*name {
+                "type" | "enum" | "const" | "title" | "default" | "required" => {
+                    self.copy(&name, value.raw());
+                }
                 "description" | "$schema" | "$id" | "$comment" | "strict" => {}
                 "$ref" => {
-                    let target = serde_json::from_str::<String>(value).ok()?;
-                    self.refers(&target)?;
-                    self.copy(name, value);
+                    self.refers(&value.text()?)?;
+                    self.copy(&name, value.raw());
                 }
-                "properties" | "$defs" | "definitions" => self.named(name, value)?,
+                "properties" | "$defs" | "definitions" => self.named(&name, value)?,
                 "items" => {
                     self.name("items");
                     self.schema(value)?;
@@ -73,19 +68,19 @@ impl Work {
                 "anyOf" | "oneOf" | "allOf" => {
                     self.name(if name == "allOf" { "allOf" } else { "anyOf" });
                     self.out.push(b'[');
-                    for one in each(value) {
+                    for one in value.items() {
                         comma(&mut self.out);
                         self.schema(one)?;
                     }
                     self.out.push(b']');
                 }
                 "additionalProperties" => {
-                    if value.starts_with('{') {
+                    if value.is_object() {
                         return None;
                     }
                 }
-                "format" if FORMATS.iter().any(|known| value.trim_matches('"') == *known) => self.copy(name, value),
-                "minItems" if matches!(value, "0" | "1") => self.copy(name, value),
+                "format" if FORMATS.iter().any(|known| value.is(known)) => self.copy(&name, value.raw()),
+                "minItems" if matches!(value.raw(), "0" | "1") => self.copy(&name, value.raw()),
                 "not"
                 | "if"
                 | "then"
@@ -97,25 +92,28 @@ impl Work {
                 | "dependentSchemas"
                 | "dependentRequired"
                 | "$dynamicRef" => return None,
-                _ => rest.push_str(&format!("{}{name}: {value}", if rest.is_empty() { "" } else { ", " })),
+                _ => {
+                    let gap = if rest.is_empty() { "" } else { ", " };
+                    [gap, &name, ": ", value.raw()].into_iter().for_each(|piece| rest.push_str(piece));
+                }
             }
         }
         if object {
-            if get("type").is_none() {
+            if kind.is_none() {
                 self.copy("type", "\"object\"");
             }
             self.copy("additionalProperties", "false");
         }
-        let told = match get("description") {
-            Some(text) => serde_json::from_str::<String>(text).ok()?,
-            None => String::new(),
+        let mut told = match schema.member("description") {
+            Some(text) => text.text()?,
+            None => Cow::Borrowed(""),
         };
         if !rest.is_empty() {
             self.loosened = true;
-            let gap = if told.is_empty() { "" } else { " " };
-            self.name("description");
-            quote(&mut self.out, &format!("{told}{gap}({rest})"));
-        } else if !told.is_empty() {
+            let gap = if told.is_empty() { "(" } else { " (" };
+            told = [&told, gap, &rest, ")"].concat().into();
+        }
+        if !told.is_empty() {
             self.name("description");
             quote(&mut self.out, &told);
         }
@@ -135,16 +133,20 @@ impl Work {
     }
 
     /// Schemas by name: properties and definitions.
-    fn named(&mut self, key: &str, raw: &str) -> Option<()> {
+    fn named(&mut self, key: &str, map: Value<'_>) -> Option<()> {
+        if !map.is_object() {
+            return None;
+        }
         self.name(key);
         self.out.push(b'{');
-        for (name, value) in members(raw, At::top("schema")).ok()? {
+        for (name, schema) in map.members() {
+            let name = name.text();
             self.name(&name);
             if key == "properties" {
-                self.schema(value.get())?;
+                self.schema(schema)?;
             } else {
                 self.within.push(name.into_owned());
-                self.schema(value.get())?;
+                self.schema(schema)?;
                 self.within.pop();
             }
         }

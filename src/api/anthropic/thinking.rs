@@ -1,11 +1,10 @@
 //! How much to think, how to sample, and how many tokens that takes: each model has its own rules.
 
-use super::json::{field, number, raw, text};
 use super::model::{Abilities, Thinks};
 use super::tools;
 use crate::api::Target;
 use crate::chat::{Effort, Losses, Part, Request, Role};
-use serde_json::Number;
+use crate::json::write::{field, number, raw, text};
 
 /// The least budget that is accepted.
 const LEAST_BUDGET: u64 = 1024;
@@ -148,7 +147,6 @@ impl Plan {
     }
 
     fn sampling(&self, out: &mut Vec<u8>, request: &Request, can: &Abilities, losses: &mut Losses) {
-        let value = |n: &Option<Number>| n.as_ref().and_then(Number::as_f64);
         // 1 is the default of both: to leave it out changes nothing.
         let mut temperature = request.temperature.as_ref().filter(|n| n.as_f64() != Some(1.0));
         let mut top_p = request.top_p.as_ref().filter(|n| n.as_f64() != Some(1.0));
@@ -161,7 +159,7 @@ impl Plan {
             if top_k.take().is_some() {
                 losses.hint("top_k", why);
             }
-            let close = can.samples && value(&request.top_p).is_some_and(|p| p >= LEAST_TOP_P_THINKING);
+            let close = can.samples && top_p.and_then(|p| p.as_f64()).is_some_and(|p| p >= LEAST_TOP_P_THINKING);
             if !close && top_p.take().is_some() {
                 losses.hint("top_p", why);
             }

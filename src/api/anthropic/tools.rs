@@ -1,87 +1,50 @@
 //! Tools and the choice among them.
 
-use super::json::{comma, field, flag, raw as raw_field, text};
 use super::model::Abilities;
-use super::read::members;
 use super::schema;
-use super::shape::{At, Is, Map, keep, read as read_as};
 use crate::chat::{Losses, Part, Request, Tool, ToolChoice};
 use crate::error::Error;
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use crate::json::write::{comma, field, flag, raw as raw_field, text};
+use crate::json::{Tree, Value, quote};
 use std::borrow::Cow;
 
-#[derive(Deserialize)]
-struct Given<'a> {
-    #[serde(borrow, default, rename = "type")]
-    kind: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    name: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    description: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    input_schema: Option<&'a RawValue>,
-    #[serde(default)]
-    strict: Is<bool>,
-    #[serde(borrow, default)]
-    cache_control: Option<&'a RawValue>,
+pub(super) fn read(body: Value<'_>) -> Result<Vec<Tool>, Error> {
+    body.list("tools")?.map_or(Ok(Vec::new()), |tools| tools.items().map(tool).collect())
 }
 
-#[derive(Deserialize)]
-struct Choice<'a> {
-    #[serde(borrow, default, rename = "type")]
-    kind: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    name: Is<Cow<'a, str>>,
-    #[serde(default)]
-    disable_parallel_tool_use: Is<bool>,
-}
-
-pub(super) fn read(tools: Option<&str>) -> Result<Vec<Tool>, Error> {
-    let at = At::top("tools");
-    let Some(raw) = tools else { return Ok(Vec::new()) };
-    let all = read_as::<Vec<&RawValue>>(raw, at)?.unwrap_or_default();
-    all.iter().enumerate().map(|(i, raw)| tool(raw, at.index(i))).collect()
-}
-
-fn tool(raw: &RawValue, at: At<'_>) -> Result<Tool, Error> {
-    let Some(Map(tool)) = read_as::<Map<Given<'_>>>(raw.get(), at)? else {
-        return Err(at.error("must be an object, not null"));
-    };
-    let kind = tool.kind.get(at, "type")?.filter(|kind| kind != "custom").map(Cow::into_owned);
-    let cache = keep(tool.cache_control);
-    let name = tool.name.get(at, "name")?.map(Cow::into_owned);
-    if kind.is_some() {
-        let name = name.unwrap_or_default();
-        return Ok(Tool { name, description: None, schema: Some(raw.to_owned()), strict: None, cache, vendor: kind });
+fn tool(tool: Value<'_>) -> Result<Tool, Error> {
+    if !tool.is_object() {
+        return Err(tool.wrong("an object"));
     }
-    let schema = tool.input_schema.ok_or_else(|| at.key("input_schema").error("is required"))?;
-    if !schema.get().starts_with('{') {
-        let kind = crate::json::kind(schema.get());
-        return Err(at.key("input_schema").error(format!("must be an object, not {kind}")));
+    let string = |name: &str| Ok(tool.string(name)?.map(Cow::into_owned));
+    let kind: Option<String> = string("type")?;
+    let cache = tool.get("cache_control").map(|mark| mark.keep());
+    let name: Option<String> = string("name")?;
+    if let Some(kind) = kind.filter(|kind| kind != "custom") {
+        let (name, schema) = (name.unwrap_or_default(), Some(tool.keep()));
+        return Ok(Tool { name, description: None, schema, strict: None, cache, vendor: Some(kind) });
     }
+    let schema = tool.object("input_schema")?.ok_or_else(|| tool.missing("input_schema"))?;
     Ok(Tool {
-        name: name.ok_or_else(|| at.key("name").error("is required"))?,
-        description: tool.description.get(at, "description")?.map(Cow::into_owned),
-        schema: Some(schema.to_owned()),
-        strict: tool.strict.get(at, "strict")?,
+        name: name.ok_or_else(|| tool.missing("name"))?,
+        description: string("description")?,
+        schema: Some(schema.keep()),
+        strict: tool.boolean("strict")?,
         cache,
         vendor: None,
     })
 }
 
-pub(super) fn read_choice(choice: Option<&str>, request: &mut Request) -> Result<(), Error> {
-    let at = At::top("tool_choice");
-    let Some(raw) = choice else { return Ok(()) };
-    let Some(Map(choice)) = read_as::<Map<Choice<'_>>>(raw, at)? else { return Ok(()) };
-    request.tool_choice = Some(match &*choice.kind.need(at, "type")? {
+pub(super) fn read_choice(body: Value<'_>, request: &mut Request) -> Result<(), Error> {
+    let Some(choice) = body.object("tool_choice")? else { return Ok(()) };
+    request.tool_choice = Some(match &*choice.need("type")? {
         "auto" => ToolChoice::Auto,
         "any" => ToolChoice::Required,
         "none" => ToolChoice::None,
-        "tool" => ToolChoice::Named(choice.name.need(at, "name")?.into_owned()),
-        _ => return Err(at.key("type").error("must be auto, any, tool or none")),
+        "tool" => ToolChoice::Named(choice.need("name")?.into_owned()),
+        _ => return Err(choice.at_member("type", "must be auto, any, tool or none")),
     });
-    request.parallel_tools = choice.disable_parallel_tool_use.get(at, "disable_parallel_tool_use")?.map(|no| !no);
+    request.parallel_tools = choice.boolean("disable_parallel_tool_use")?.map(|no| !no);
     Ok(())
 }
 
@@ -170,7 +133,7 @@ fn one(out: &mut Vec<u8>, tool: &Tool, can: &Abilities, losses: &mut Losses) {
     }
     declare(out, &tool.name, tool.description.as_deref());
     field(out, "input_schema");
-    let schema = tool.schema.as_deref().map(RawValue::get);
+    let schema = tool.schema.as_ref().map(|schema| schema.get());
     let strict = tool.strict == Some(true);
     match schema.filter(|_| strict && can.schemas).and_then(schema::tighten) {
         Some(tight) => {
@@ -201,21 +164,21 @@ fn dated(kind: &str) -> bool {
 
 /// The schema of a tool's input must be an object's; other APIs let the type be left out.
 fn input_schema(out: &mut Vec<u8>, schema: Option<&str>) {
-    let Some(members) = schema.and_then(|schema| members(schema, At::top("input_schema")).ok()) else {
+    let mut tree = Tree::default();
+    let Some(schema) = schema.and_then(|text| tree.read(text.as_bytes()).ok()).filter(Value::is_object) else {
         out.extend_from_slice(b"{\"type\":\"object\",\"properties\":{}}");
         return;
     };
-    let raw = schema.unwrap_or_default();
-    if members.iter().any(|(name, value)| name == "type" && value.get() == "\"object\"") {
-        out.extend_from_slice(raw.as_bytes());
+    if schema.get("type").is_some_and(|kind| kind.is("object")) {
+        out.extend_from_slice(schema.raw().as_bytes());
         return;
     }
     out.extend_from_slice(b"{\"type\":\"object\"");
-    for (name, value) in members.iter().filter(|(name, _)| name != "type") {
+    for (name, value) in schema.members().filter(|(name, _)| !name.is("type")) {
         out.push(b',');
-        crate::json::quote(out, name);
+        quote(out, &name.text());
         out.push(b':');
-        out.extend_from_slice(value.get().as_bytes());
+        out.extend_from_slice(value.raw().as_bytes());
     }
     out.push(b'}');
 }

@@ -1,76 +1,40 @@
 //! Tokens as Anthropic counts them: `input_tokens` leaves out what was read from and written to the cache.
 
-use super::shape::Is;
+use super::text_of;
 use crate::chat;
-use serde::Deserialize;
+use crate::json::Value;
+use crate::json::write::{field, number, text};
+use std::borrow::Cow;
 
-/// In a stream each mention replaces what was said before, member by member.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-pub(super) struct Usage {
-    #[serde(default)]
-    input_tokens: Option<u64>,
-    #[serde(default)]
-    output_tokens: Option<u64>,
-    #[serde(default)]
-    cache_read_input_tokens: Option<u64>,
-    #[serde(default)]
-    cache_creation_input_tokens: Option<u64>,
-    #[serde(default)]
-    cache_creation: Option<CacheCreation>,
-    #[serde(default)]
-    output_tokens_details: Option<OutputDetails>,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-struct CacheCreation {
-    #[serde(default)]
-    ephemeral_5m_input_tokens: Option<u64>,
-    #[serde(default)]
-    ephemeral_1h_input_tokens: Option<u64>,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-struct OutputDetails {
-    #[serde(default)]
-    thinking_tokens: Option<u64>,
+/// What is known after `said`, a usage object, is said as well. In a stream each mention replaces what was said
+/// before, member by member.
+pub(super) fn read(said: Option<Value<'_>>, before: Option<chat::Usage>) -> Option<chat::Usage> {
+    let said = said.filter(Value::is_object)?;
+    let before = before.unwrap_or_default();
+    let count = |name: &str| said.get(name).and_then(|n| n.count());
+    let within = |path: &[&str]| said.at(path).and_then(|n| n.count());
+    let written = || {
+        let parts = said.get("cache_creation").filter(Value::is_object)?;
+        let part = |name: &str| parts.get(name).and_then(|n| n.count()).unwrap_or(0);
+        Some(part("ephemeral_5m_input_tokens").saturating_add(part("ephemeral_1h_input_tokens")))
+    };
+    let cached_input = count("cache_read_input_tokens").unwrap_or(before.cached_input);
+    let cache_write = count("cache_creation_input_tokens").or_else(written).unwrap_or(before.cache_write);
+    let fresh = count("input_tokens").unwrap_or_else(|| fresh(&before));
+    Some(chat::Usage {
+        input: fresh.saturating_add(cached_input).saturating_add(cache_write),
+        cached_input,
+        cache_write,
+        output: count("output_tokens").unwrap_or(before.output),
+        reasoning: within(&["output_tokens_details", "thinking_tokens"]).unwrap_or(before.reasoning),
+        audio_input: before.audio_input,
+        audio_output: before.audio_output,
+    })
 }
 
 /// The part of usage that is not a count.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Tier<'a> {
-    #[serde(borrow, default)]
-    pub(super) service_tier: Is<std::borrow::Cow<'a, str>>,
-}
-
-impl Usage {
-    fn written(&self) -> Option<u64> {
-        self.cache_creation_input_tokens.or_else(|| {
-            let parts = self.cache_creation?;
-            Some(
-                parts
-                    .ephemeral_5m_input_tokens
-                    .unwrap_or(0)
-                    .saturating_add(parts.ephemeral_1h_input_tokens.unwrap_or(0)),
-            )
-        })
-    }
-
-    /// What is known after this is said as well.
-    pub(super) fn after(&self, before: Option<chat::Usage>) -> chat::Usage {
-        let before = before.unwrap_or_default();
-        let cached_input = self.cache_read_input_tokens.unwrap_or(before.cached_input);
-        let cache_write = self.written().unwrap_or(before.cache_write);
-        let fresh = self.input_tokens.unwrap_or_else(|| fresh(&before));
-        chat::Usage {
-            input: fresh.saturating_add(cached_input).saturating_add(cache_write),
-            cached_input,
-            cache_write,
-            output: self.output_tokens.unwrap_or(before.output),
-            reasoning: self.output_tokens_details.and_then(|d| d.thinking_tokens).unwrap_or(before.reasoning),
-            audio_input: before.audio_input,
-            audio_output: before.audio_output,
-        }
-    }
+pub(super) fn tier(said: Option<Value<'_>>) -> Option<Cow<'_, str>> {
+    text_of(said?, "service_tier")
 }
 
 /// `input_tokens`: neither read from nor written to the cache.
@@ -87,7 +51,6 @@ fn parts(usage: &chat::Usage) -> (u64, u64, u64) {
 
 /// Writes the usage object.
 pub(super) fn write(out: &mut Vec<u8>, usage: &chat::Usage, service_tier: Option<&str>) {
-    use super::json::{field, number};
     out.push(b'{');
     let (fresh, written, cached) = parts(usage);
     number(out, "input_tokens", fresh);
@@ -102,7 +65,7 @@ pub(super) fn write(out: &mut Vec<u8>, usage: &chat::Usage, service_tier: Option
     }
     // Its own words only: a client's SDK checks them.
     if let Some(tier) = service_tier.filter(|tier| matches!(*tier, "standard" | "priority" | "batch")) {
-        super::json::text(out, "service_tier", tier);
+        text(out, "service_tier", tier);
     }
     out.push(b'}');
 }

@@ -1,54 +1,25 @@
 //! What an answer of this API says of itself as it goes by unchanged.
 
-use super::errors;
-use super::shape::{Is, Map};
-use super::usage::Usage;
+use super::{errors, text_of, usage};
 use crate::api::Seen;
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use std::borrow::Cow;
-
-#[derive(Deserialize)]
-struct Message<'a> {
-    #[serde(borrow, default, rename = "type")]
-    kind: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    model: Is<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    content: Option<&'a RawValue>,
-    #[serde(default)]
-    usage: Is<Map<Usage>>,
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
-    /// Of `message_start`.
-    #[serde(borrow, default)]
-    message: Is<Map<Started<'a>>>,
-}
-
-#[derive(Deserialize)]
-struct Started<'a> {
-    #[serde(borrow, default)]
-    model: Is<Cow<'a, str>>,
-    #[serde(default)]
-    usage: Is<Map<Usage>>,
-}
+use crate::json::{Tree, Value};
 
 pub(super) fn answer(body: &[u8], seen: &mut Seen) {
-    let Ok(Is::Given(Map(message))) = serde_json::from_slice::<Is<Map<Message<'_>>>>(body) else { return };
-    if message.kind.ok().as_deref() == Some("error") || message.error.is_some() {
-        seen.error = Some(errors::in_answer(body));
+    let mut tree = Tree::default();
+    let Some(message) = tree.read(body).ok().filter(Value::is_object) else { return };
+    if text_of(message, "type").as_deref() == Some("error") || message.get("error").is_some() {
+        seen.error = Some(errors::in_answer(Some(message)));
         return;
     }
-    note(seen, message.usage, message.model);
-    seen.content |= message.content.is_some_and(|content| content.get().contains('{'));
+    note(seen, message);
+    seen.content |= message.get("content").is_some_and(|content| content.raw().contains('{'));
     seen.ended = true;
 }
 
-fn note(seen: &mut Seen, usage: Is<Map<Usage>>, model: Is<Cow<'_, str>>) {
-    if let Some(Map(usage)) = usage.ok() {
-        seen.usage = Some(usage.after(seen.usage));
-    }
-    if let Some(model) = model.ok().filter(|model| !model.is_empty()) {
+/// Notes a message's usage and model.
+fn note(seen: &mut Seen, message: Value<'_>) {
+    seen.usage = usage::read(message.get("usage"), seen.usage).or(seen.usage);
+    if let Some(model) = text_of(message, "model").filter(|model| !model.is_empty()) {
         seen.model = Some(model.into_owned());
     }
 }
@@ -67,14 +38,15 @@ pub(super) fn event(name: &[u8], data: &[u8], seen: &mut Seen) {
                 [b"_use\"".as_slice(), b"redacted_thinking"].iter().any(|w| memchr::memmem::find(data, w).is_some());
         }
         b"message_start" | b"message_delta" => {
-            let Ok(message) = serde_json::from_slice::<Message<'_>>(data) else { return };
-            note(seen, message.usage, message.model);
-            if let Some(Map(started)) = message.message.ok() {
-                note(seen, started.usage, started.model);
+            let mut tree = Tree::default();
+            let Ok(event) = tree.read(data) else { return };
+            note(seen, event);
+            if let Some(message) = event.get("message") {
+                note(seen, message);
             }
         }
         b"message_stop" => seen.ended = true,
-        b"error" => seen.error = Some(errors::in_answer(data)),
+        b"error" => seen.error = Some(errors::in_answer(Tree::default().read(data).ok())),
         _ => {}
     }
 }

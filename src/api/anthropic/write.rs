@@ -1,14 +1,14 @@
 //! A request, written for a provider.
 
 use super::conversation;
-use super::json::{field, flag, raw, text};
 use super::model::{self, Abilities};
 use super::schema;
 use super::thinking;
 use super::tools;
 use crate::api::{Target, Written};
 use crate::chat::{Effect, Format, Losses, Part, Request, Source, ToolChoice};
-use serde_json::value::RawValue;
+use crate::json::Number;
+use crate::json::write::{comma, field, flag, raw, text};
 
 /// Members of this API's own, kept when a request of this API is read and written again.
 const OWN: &[&str] =
@@ -70,7 +70,7 @@ pub(super) fn request(request: &Request, target: &Target<'_>) -> Written {
         Some(_) => losses.hint("service_tier", "the model's API has no such tier"),
     }
     for (name, value) in &request.extra {
-        extra(&mut out, name, value, &mut losses);
+        extra(&mut out, name, value.get(), &mut losses);
     }
     out.push(b'}');
     lose(request, &mut losses);
@@ -127,7 +127,7 @@ fn form<'a>(request: &'a Request, can: &Abilities, losses: &mut Losses) -> Form<
     } else {
         losses.hint("response_format", why);
     }
-    Form::Told(format!("{JSON_OBJECT} The object must be valid against this JSON Schema: {schema}"))
+    Form::Told([JSON_OBJECT, " The object must be valid against this JSON Schema: ", schema].concat())
 }
 
 fn output_config(out: &mut Vec<u8>, effort: Option<&'static str>, form: &Form<'_>, losses: &mut Losses) {
@@ -168,20 +168,20 @@ fn stops(out: &mut Vec<u8>, request: &Request, losses: &mut Losses) {
     field(out, "stop_sequences");
     out.push(b'[');
     for stop in kept {
-        super::json::comma(out);
+        comma(out);
         crate::json::quote(out, stop);
     }
     out.push(b']');
 }
 
-fn extra(out: &mut Vec<u8>, name: &str, value: &RawValue, losses: &mut Losses) {
+fn extra(out: &mut Vec<u8>, name: &str, value: &str, losses: &mut Losses) {
     if let Some(own) = OWN.iter().find(|own| **own == name) {
-        raw(out, own, value.get());
+        raw(out, own, value);
         return;
     }
     match MEANING.iter().find(|known| **known == name) {
         // Text alone is what every model gives.
-        Some(&"modalities") if value.get().replace(char::is_whitespace, "") == "[\"text\"]" => {}
+        Some(&"modalities") if value.replace(char::is_whitespace, "") == "[\"text\"]" => {}
         Some(known) => losses.meaning(known, "the model's API has nothing like it"),
         None => losses.hint("extra", "members that the model's API does not know"),
     }
@@ -190,7 +190,7 @@ fn extra(out: &mut Vec<u8>, name: &str, value: &RawValue, losses: &mut Losses) {
 /// What has no place in this API at all.
 fn lose(request: &Request, losses: &mut Losses) {
     const NONE: &str = "the model's API has nothing like it";
-    let nonzero = |n: &Option<serde_json::Number>| n.as_ref().and_then(|n| n.as_f64()).is_some_and(|n| n != 0.0);
+    let nonzero = |n: &Option<Number>| n.as_ref().and_then(|n| n.as_f64()).is_some_and(|n| n != 0.0);
     let all: [(&'static str, bool, Effect); 9] = [
         ("n", request.n.is_some_and(|n| n > 1), Effect::Meaning),
         ("logprobs", request.logprobs == Some(true) || request.top_logprobs.is_some_and(|n| n > 0), Effect::Meaning),

@@ -2,12 +2,12 @@
 
 use super::answer::{fitting, stop_reason};
 use super::errors;
-use super::json::{digits, field, raw, text, text_or_null};
 use super::reply::{citation, head};
 use super::usage;
 use crate::api::{self, Asked};
 use crate::chat::{Citation, Event, Finish, Usage};
 use crate::json::quote;
+use crate::json::write::{digits, field, raw, text, text_or_null};
 
 /// Calls whose arguments may go on while others have begun.
 const MAX_OPEN_CALLS: usize = 64;
