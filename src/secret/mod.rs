@@ -1,10 +1,20 @@
-//! Secrets: values that must not be printed.
+//! Secrets: values that must not be printed, hashing them, sealing them.
 //!
 //! May use: nothing.
 
-use std::fmt;
+mod digest;
+mod key;
+mod seal;
+mod text;
 
-/// A credential. Its `Debug` shows nothing of it.
+pub use digest::Digest;
+pub use key::{KEY_PREFIX, is_key, new_key};
+pub use seal::{SealKey, Unsealable, open, seal};
+
+use std::fmt;
+use zeroize::Zeroize;
+
+/// A credential. Its `Debug` shows nothing of it; its bytes are overwritten when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -19,6 +29,12 @@ impl Secret {
     }
 }
 
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")
@@ -26,11 +42,4 @@ impl fmt::Debug for Secret {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn debug_shows_nothing_of_it() {
-        assert_eq!(format!("{:?}", Secret::new("sk-1")), "Secret(…)");
-    }
-}
+mod tests;
