@@ -18,6 +18,10 @@ pub mod provider;
 
 pub mod route;
 
+pub mod price;
+
+pub mod consumer;
+
 pub mod config;
 
 pub mod telemetry;
