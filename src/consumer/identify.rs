@@ -5,8 +5,9 @@ use super::{Claims, Consumer, How, Identity, KEY_HEADERS, Source};
 use crate::error::{Error, Fault, Kind};
 use crate::host::Millis;
 use crate::http::Headers;
-use crate::json;
+use crate::json::Tree;
 use crate::secret::Digest;
+use std::borrow::Cow;
 use std::rc::Rc;
 
 /// Longest key that is looked up: what is longer is a token, and hashing it would be for nothing.
@@ -27,7 +28,7 @@ pub trait Verified {
 /// The text at `path` in the claims as JSON. Anything but a string counts as absent.
 pub fn claim(claims: &str, path: &[String]) -> Option<String> {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    serde_json::from_str(json::find(claims, &path)?).ok()
+    Tree::default().read(claims.as_bytes()).ok()?.at(&path)?.text().map(Cow::into_owned)
 }
 
 /// What a source has to say.
