@@ -1,249 +1,194 @@
 //! A provider's answer, read; whole, and what a stream's chunks have in common with it.
+//!
+//! What a model wrote is read strictly; what is only told beside it counts as not said where it is of another type.
 
-use super::messages::{ThoughtIn, source, thoughts};
-use super::wire::{Count, OneOrMany, Text, hash, object, read};
+use super::messages::{source, thoughts};
+use super::wire::{hash, id, items, joined, kept, more, object};
 use crate::chat::{Answer, Choice, Citation, Finish, Part, Usage};
 use crate::error::{Error, Kind};
-use crate::json;
-use serde_json::value::RawValue;
+use crate::json::{Tree, Value, quote, write};
 use std::borrow::Cow;
 
-object!(Body {
-    id: Text<'a>,
-    model: Text<'a>,
-    created: Count,
-    service_tier: Text<'a>,
-    system_fingerprint: Text<'a>,
-    choices: Vec<ChoiceIn<'a>>,
-    usage: UsageIn<'a>,
-    x_groq: GroqIn<'a>,
-    error: &'a RawValue,
-    citations: &'a RawValue,
-});
-
-object!(ChoiceIn {
-    index: u32,
-    message: Box<Said<'a>>,
-    delta: Said<'a>,
-    finish_reason: Text<'a>,
-    logprobs: &'a RawValue,
-    error: &'a RawValue,
-});
-
-object!(
-/// A message, or what a chunk adds to one.
-Said {
-    content: OneOrMany<'a, Piece<'a>>,
-    refusal: Text<'a>,
-    reasoning_content: Text<'a>,
-    reasoning: Text<'a>,
-    reasoning_details: Vec<ThoughtIn<'a>>,
-    thinking_blocks: Vec<ThoughtIn<'a>>,
-    tool_calls: Vec<CallIn<'a>>,
-    function_call: CalledIn<'a>,
-    annotations: &'a RawValue,
-    images: &'a RawValue,
-    audio: &'a RawValue,
-});
-
-object!(
-/// Of a vendor that makes content a list.
-Piece {
-    text: Text<'a>,
-    thinking: OneOrMany<'a, Piece<'a>>,
-    signature: Text<'a>,
-    refusal: Text<'a>,
-});
-
-object!(CallIn {
-    index: u32,
-    id: Text<'a>,
-    function: CalledIn<'a>,
-    custom: CustomIn<'a>,
-});
-
-object!(CalledIn {
-    name: Text<'a>,
-    arguments: &'a RawValue,
-});
-
-object!(CustomIn {
-    name: Text<'a>,
-    input: Text<'a>,
-});
-
-object!(GroqIn {
-    usage: UsageIn<'a>,
-});
-
-object!(UsageIn {
-    prompt_tokens: Count,
-    completion_tokens: Count,
-    total_tokens: Count,
-    prompt_tokens_details: DetailsIn<'a>,
-    completion_tokens_details: DetailsIn<'a>,
-    prompt_cache_hit_tokens: Count,
-    cached_tokens: Count,
-    num_cached_tokens: Count,
-});
-
-object!(DetailsIn { cached_tokens: Count, cache_write_tokens: Count, audio_tokens: Count, reasoning_tokens: Count });
-
-object!(AnnotationIn {
-    url_citation: UrlCitation<'a>,
-});
-
-object!(UrlCitation {
-    url: Text<'a>,
-    title: Text<'a>,
-    content: Text<'a>,
-    start_index: u64,
-    end_index: u64,
-});
-
-object!(PictureIn {
-    image_url: UrlIn<'a>,
-});
-
-object!(UrlIn {
-    url: Text<'a>,
-});
-
 pub(super) fn answer(body: &[u8]) -> Result<Answer, Error> {
-    let Body { id, model, created, service_tier, system_fingerprint, choices, usage, x_groq, error, citations, .. } =
-        parse(body)?;
-    if let Some(error) = error.filter(|e| says_something(e.get())) {
-        return Err(super::error::inside(error.get()));
+    let mut tree = Tree::default();
+    let body = parse(&mut tree, body)?;
+    if let Some(error) = error(&body) {
+        return Err(error);
     }
-    let Some(choices) = choices else { return Err(bad("the provider's answer has no choices")) };
-    let id = id.map(Text::owned).unwrap_or_default();
-    let cited = citations.map(links).unwrap_or_default();
-    let choices = choices.into_iter().map(|c| choice(c, &id, &cited)).collect::<Result<Vec<_>, Error>>()?;
+    let Some(all) = choices(&body)? else { return Err(bad("the provider's answer has no choices")) };
+    let id = told(&body, "id").unwrap_or_default().into_owned();
+    let links = links(&body);
+    let mut choices = Vec::new();
+    for one in all.items() {
+        if let Some(error) = error(&one) {
+            return Err(error);
+        }
+        choices.push(choice(&one, hash(&id), &links).map_err(unreadable)?);
+    }
     Ok(Answer {
         id,
-        model: model.map(Text::owned).unwrap_or_default(),
-        created: created.map(|c| c.0).filter(|c| *c > 0),
+        model: told(&body, "model").unwrap_or_default().into_owned(),
+        created: created(&body),
         choices,
-        usage: usage.and_then(UsageIn::usage).or(x_groq.and_then(|x| x.usage).and_then(UsageIn::usage)),
-        service_tier: service_tier.map(Text::owned).filter(|t| !t.is_empty()),
-        system_fingerprint: system_fingerprint.map(Text::owned).filter(|f| !f.is_empty()),
+        usage: usage(&body),
+        service_tier: told(&body, "service_tier").map(Cow::into_owned),
+        system_fingerprint: told(&body, "system_fingerprint").map(Cow::into_owned),
     })
 }
 
 /// A body or an event's data.
-pub(super) fn parse(body: &[u8]) -> Result<Body<'_>, Error> {
-    let text = std::str::from_utf8(body).map_err(|_| bad("the provider's answer is not UTF-8"))?;
-    read(text).map_err(|e| {
-        let at = e.param.unwrap_or_default();
-        bad(&format!("the provider's answer cannot be read: {at} {}", e.message))
-    })
+pub(super) fn parse<'t>(tree: &'t mut Tree, body: &'t [u8]) -> Result<Value<'t>, Error> {
+    let body = tree.read(body).map_err(unreadable)?;
+    object(&body).map_err(unreadable)?;
+    Ok(body)
+}
+
+/// What a client's reader says, of what a provider wrote.
+pub(super) fn unreadable(error: Error) -> Error {
+    let mut message = "the provider's answer cannot be read: ".to_owned();
+    message.push_str(&error.text());
+    bad(&message)
 }
 
 pub(super) fn bad(message: &str) -> Error {
     Error::provider(Kind::BadAnswer, message)
 }
 
-/// Whether an `error` member means one: some vendors always send the member.
-pub(super) fn says_something(error: &str) -> bool {
-    !matches!(error, "null" | "\"\"" | "false")
+/// The error that the body or a choice holds. Some vendors always send the member.
+pub(super) fn error(of: &Value<'_>) -> Option<Error> {
+    let error = of.get("error").filter(|e| !matches!(e.raw(), "\"\"" | "false"))?;
+    Some(super::error::inside(&error))
 }
 
-fn choice(choice: ChoiceIn<'_>, id: &str, cited: &[Citation]) -> Result<Choice, Error> {
-    if let Some(error) = choice.error.filter(|e| says_something(e.get())) {
-        return Err(super::error::inside(error.get()));
-    }
-    let index = choice.index.unwrap_or_default();
-    let said = choice.message.map(|m| *m).or(choice.delta).unwrap_or_default();
+pub(super) fn choices<'a>(body: &Value<'a>) -> Result<Option<Value<'a>>, Error> {
+    body.list("choices").map_err(unreadable)
+}
+
+/// A string that says something.
+pub(super) fn told<'a>(of: &Value<'a>, name: &str) -> Option<Cow<'a, str>> {
+    of.get(name)?.text().filter(|text| !text.is_empty())
+}
+
+pub(super) fn created(body: &Value<'_>) -> Option<u64> {
+    body.get("created")?.count().filter(|seconds| *seconds > 0)
+}
+
+/// The number by which a choice or a call is told from others.
+pub(super) fn index(of: &Value<'_>) -> Result<Option<u32>, Error> {
+    let Some(index) = of.get("index") else { return Ok(None) };
+    let number = index.count().and_then(|n| u32::try_from(n).ok());
+    number.map(Some).ok_or_else(|| index.error("must be a small whole number"))
+}
+
+/// `answer` is the hash of its id.
+fn choice(choice: &Value<'_>, answer: u64, links: &[Citation]) -> Result<Choice, Error> {
+    let index = index(object(choice)?)?.unwrap_or_default();
+    let message = choice.object("message")?.or(choice.object("delta")?);
+    // Without a message: the choice has none of its members.
+    let said = &message.unwrap_or(*choice);
     let mut parts = Vec::new();
-    let plain = said.reasoning_content.or(said.reasoning);
-    thoughts(plain, [said.thinking_blocks, said.reasoning_details], &mut parts);
-    match said.content {
-        None => {}
-        Some(OneOrMany::One(text)) if text.is_empty() => {}
-        Some(OneOrMany::One(text)) => parts.push(Part::text(text)),
-        Some(OneOrMany::Many(all)) => parts.extend(all.into_iter().filter_map(piece)),
-    }
-    let mut citations = said.annotations.map(annotations).unwrap_or_default();
-    if citations.is_empty() {
-        citations = cited.to_vec();
-    }
+    thoughts(said, &mut parts)?;
+    content(said, &mut parts)?;
     if let Some(Part::Text { citations: all, .. }) = parts.iter_mut().find(|p| matches!(p, Part::Text { .. })) {
-        *all = citations;
+        *all = citations(said);
+        if all.is_empty() {
+            all.extend_from_slice(links);
+        }
     }
-    let refusal = said.refusal.map(Text::owned).filter(|r| !r.is_empty());
+    let refusal = kept(said, "refusal")?.filter(|r| !r.is_empty());
     let refused = refusal.is_some();
     parts.extend(refusal.map(|text| Part::Refusal { text }));
-    let pictures = said.images.and_then(|raw| read::<Vec<PictureIn<'_>>>(raw.get()).ok()).unwrap_or_default();
-    for url in pictures.into_iter().filter_map(|p| p.image_url?.url) {
-        parts.push(Part::Image { source: source(&url.0), detail: None, cache: None });
+    if let Some(images) = said.get("images") {
+        for url in images.items().filter_map(|image| image.at(&["image_url", "url"])?.text()) {
+            parts.push(Part::Image { source: source(&url), detail: None, cache: None });
+        }
     }
-    if let Some(audio) = said.audio {
-        parts.push(Part::Other { kind: "audio".to_owned(), raw: audio.to_owned() });
+    if let Some(audio) = said.get("audio") {
+        parts.push(Part::Other { kind: "audio".to_owned(), raw: audio.keep() });
     }
-    let mut called = false;
-    for (n, call) in said.tool_calls.unwrap_or_default().into_iter().enumerate() {
-        let (name, arguments) = match (call.function, call.custom) {
-            (Some(function), _) => {
-                (function.name.map(Text::owned), function.arguments.map(arguments).unwrap_or_default())
-            }
-            (None, Some(custom)) => (custom.name.map(Text::owned), Cow::Owned(input(custom.input))),
-            (None, None) => continue,
-        };
-        let id = call.id.map(Text::owned).filter(|id| !id.is_empty()).unwrap_or_else(|| made_id(hash(&[id]), index, n));
-        let name = name.unwrap_or_default();
-        parts.push(Part::ToolCall { id, name, arguments: arguments.into_owned(), cache: None });
-        called = true;
+    let before = parts.len();
+    for (n, call) in items(said, "tool_calls")?.enumerate() {
+        let id = kept(object(&call)?, "id")?.filter(|id| !id.is_empty());
+        let id = id.unwrap_or_else(|| made_id(answer, index, n));
+        if let Some(function) = call.object("function")? {
+            parts.push(called(id, &function)?);
+        } else if let Some(custom) = call.object("custom")? {
+            let name = kept(&custom, "name")?.unwrap_or_default();
+            parts.push(Part::ToolCall { id, name, arguments: input(&custom)?, cache: None });
+        }
     }
-    if let Some(call) = said.function_call.filter(|_| !called) {
-        let arguments = call.arguments.map(arguments).unwrap_or_default().into_owned();
-        let name = call.name.map(Text::owned).unwrap_or_default();
-        parts.push(Part::ToolCall { id: made_id(hash(&[id]), index, 0), name, arguments, cache: None });
-        called = true;
+    if parts.len() == before
+        && let Some(function) = said.object("function_call")?
+    {
+        parts.push(called(made_id(answer, index, 0), &function)?);
     }
+    // Some give no reason, or an empty one.
+    let reason = told(choice, "finish_reason").unwrap_or_default();
     Ok(Choice {
+        finish: Some(finish(&reason, parts.len() > before, refused)),
         parts,
-        // Some give no reason, or an empty one.
-        finish: Some(finish(&choice.finish_reason.unwrap_or_default().0, called, refused)),
         stop_sequence: None,
-        logprobs: choice.logprobs.filter(|raw| raw.get().contains('[')).map(ToOwned::to_owned),
+        logprobs: logprobs(choice).map(|value| value.keep()),
     })
 }
 
-fn piece(piece: Piece<'_>) -> Option<Part> {
-    if let Some(thinking) = piece.thinking {
-        let text = match thinking {
-            OneOrMany::One(text) => text.into_owned(),
-            OneOrMany::Many(all) => all.into_iter().filter_map(|p| p.text).map(Text::owned).collect(),
-        };
-        return Some(Part::Thinking { text, signature: piece.signature.map(Text::owned) });
+/// Some send the member with nothing in it.
+pub(super) fn logprobs<'a>(choice: &Value<'a>) -> Option<Value<'a>> {
+    choice.get("logprobs").filter(|value| value.raw().contains('['))
+}
+
+/// A list is of a vendor that answers in pieces.
+fn content(said: &Value<'_>, parts: &mut Vec<Part>) -> Result<(), Error> {
+    let Some(content) = said.get("content") else { return Ok(()) };
+    if let Some(text) = content.text() {
+        if !text.is_empty() {
+            parts.push(Part::text(text));
+        }
+        return Ok(());
     }
-    let refusal = piece.refusal.map(|r| Part::Refusal { text: r.owned() });
-    piece.text.filter(|t| !t.0.is_empty()).map(|t| Part::text(t.0)).or(refusal)
+    if !content.is_list() {
+        return Err(content.wrong("a string or an array"));
+    }
+    for piece in content.items() {
+        if let Some(thinking) = object(&piece)?.get("thinking") {
+            parts.push(Part::Thinking { text: joined(&thinking)?.into_owned(), signature: kept(&piece, "signature")? });
+        } else if let Some(text) = kept(&piece, "text")?.filter(|text| !text.is_empty()) {
+            parts.push(Part::text(text));
+        } else if let Some(text) = kept(&piece, "refusal")? {
+            parts.push(Part::Refusal { text });
+        }
+    }
+    Ok(())
+}
+
+fn called(id: String, function: &Value<'_>) -> Result<Part, Error> {
+    let name = kept(function, "name")?.unwrap_or_default();
+    Ok(Part::ToolCall { id, name, arguments: arguments(function).into_owned(), cache: None })
 }
 
 /// The arguments' text. A few vendors send the object itself.
-pub(super) fn arguments(raw: &RawValue) -> Cow<'_, str> {
-    if raw.get() == "null" {
-        return Cow::Borrowed("");
-    }
-    match raw.get().starts_with('"').then(|| serde_json::from_str::<Text<'_>>(raw.get())) {
-        Some(Ok(text)) => text.0,
-        _ => Cow::Borrowed(raw.get()),
-    }
+pub(super) fn arguments<'a>(function: &Value<'a>) -> Cow<'a, str> {
+    let Some(given) = function.get("arguments") else { return Cow::Borrowed("") };
+    given.text().unwrap_or(Cow::Borrowed(given.raw()))
 }
 
 /// A custom tool's input is any text; elsewhere arguments are an object.
-pub(super) fn input(input: Option<Text<'_>>) -> String {
+fn input(custom: &Value<'_>) -> Result<String, Error> {
     let mut out = b"{\"input\":".to_vec();
-    json::quote(&mut out, &input.unwrap_or_default().0);
+    quote(&mut out, &custom.string("input")?.unwrap_or_default());
     out.push(b'}');
-    String::from_utf8(out).unwrap_or_default()
+    Ok(String::from_utf8(out).unwrap_or_default())
 }
 
-/// An id for a call that has none, the same however often the answer is read.
-/// `answer` is the hash of the answer's id.
+/// An id for a call that has none, the same however often the answer is read. `answer` is the hash of the answer's id.
 pub(super) fn made_id(answer: u64, choice: u32, call: usize) -> String {
-    format!("call_{:016x}", hash(&[&answer.to_string(), &choice.to_string(), &call.to_string()]))
+    let mut text = Vec::with_capacity(32);
+    write::digits(&mut text, answer);
+    text.push(0xff);
+    write::digits(&mut text, u64::from(choice));
+    text.push(0xff);
+    write::digits(&mut text, call as u64);
+    id("call_", more(&text))
 }
 
 /// `called`, `refused`: what the answer holds counts for more than the reason given. A named tool's call ends with `stop`.
@@ -259,52 +204,52 @@ pub(super) fn finish(reason: &str, called: bool, refused: bool) -> Finish {
     }
 }
 
-fn annotations(raw: &RawValue) -> Vec<Citation> {
-    let all: Vec<AnnotationIn<'_>> = read(raw.get()).unwrap_or_default();
-    all.into_iter().filter_map(|a| a.url_citation).map(citation).collect()
-}
-
-fn citation(from: UrlCitation<'_>) -> Citation {
-    Citation {
-        url: from.url.map(Text::owned),
-        title: from.title.map(Text::owned),
-        quote: from.content.map(Text::owned),
-        span: from.start_index.zip(from.end_index).filter(|(start, end)| start < end),
+/// The citations that a message carries, or what a chunk adds to one.
+pub(super) fn citations(said: &Value<'_>) -> Vec<Citation> {
+    let mut all = Vec::new();
+    if let Some(annotations) = said.get("annotations") {
+        for from in annotations.items().filter_map(|annotation| annotation.get("url_citation")) {
+            let text = |name: &str| from.get(name).and_then(|value| value.text()).map(Cow::into_owned);
+            let place = |name: &str| from.get(name).and_then(|value| value.count());
+            let span = place("start_index").zip(place("end_index")).filter(|(start, end)| start < end);
+            all.push(Citation { url: text("url"), title: text("title"), quote: text("content"), span });
+        }
     }
-}
-
-/// The citations that chunks and messages carry.
-pub(super) fn citations(said: &Said<'_>) -> Vec<Citation> {
-    said.annotations.map(annotations).unwrap_or_default()
+    all
 }
 
 /// A list of links beside the choices, as search engines with this API give.
-fn links(raw: &RawValue) -> Vec<Citation> {
-    let all: Vec<Text<'_>> = read(raw.get()).unwrap_or_default();
-    all.into_iter().map(|url| Citation { url: Some(url.owned()), ..Citation::default() }).collect()
+pub(super) fn links(body: &Value<'_>) -> Vec<Citation> {
+    let mut all = Vec::new();
+    if let Some(links) = body.get("citations") {
+        for url in links.items().filter_map(|link| link.text()) {
+            all.push(Citation { url: Some(url.into_owned()), ..Citation::default() });
+        }
+    }
+    all
 }
 
-impl UsageIn<'_> {
-    /// `None`: the object says nothing.
-    pub fn usage(self) -> Option<Usage> {
-        if self.prompt_tokens.is_none() && self.completion_tokens.is_none() {
-            return None;
-        }
-        let count = |c: Option<Count>| c.map_or(0, |c| c.0);
-        let input = count(self.prompt_tokens);
-        // Some count reasoning in the total only.
-        let output = count(self.completion_tokens).max(count(self.total_tokens).saturating_sub(input));
-        let prompt = self.prompt_tokens_details.unwrap_or_default();
-        let completion = self.completion_tokens_details.unwrap_or_default();
-        let cached = prompt.cached_tokens.or(self.prompt_cache_hit_tokens).or(self.cached_tokens);
-        Some(Usage {
-            input,
-            cached_input: count(cached.or(self.num_cached_tokens)),
-            cache_write: count(prompt.cache_write_tokens),
-            output,
-            reasoning: count(completion.reasoning_tokens),
-            audio_input: count(prompt.audio_tokens),
-            audio_output: count(completion.audio_tokens),
-        })
-    }
+/// `None`: nothing is said of it.
+pub(super) fn usage(body: &Value<'_>) -> Option<Usage> {
+    let counted = |usage: &Value<'_>| usage.get("prompt_tokens").or(usage.get("completion_tokens")).is_some();
+    // The second is a vendor's own, in streams.
+    let from = body.get("usage").filter(counted).or(body.at(&["x_groq", "usage"]).filter(counted))?;
+    // What is no count counts as nothing.
+    let count = |path: &[&str]| from.at(path).map(|value| value.count().unwrap_or_default());
+    let prompt = |name: &str| count(&["prompt_tokens_details", name]);
+    let completion = |name: &str| count(&["completion_tokens_details", name]).unwrap_or_default();
+    let input = count(&["prompt_tokens"]).unwrap_or_default();
+    // Some count reasoning in the total only.
+    let total = count(&["total_tokens"]).unwrap_or_default();
+    let cached = prompt("cached_tokens").or_else(|| count(&["prompt_cache_hit_tokens"]));
+    let cached = cached.or_else(|| count(&["cached_tokens"])).or_else(|| count(&["num_cached_tokens"]));
+    Some(Usage {
+        input,
+        cached_input: cached.unwrap_or_default(),
+        cache_write: prompt("cache_write_tokens").unwrap_or_default(),
+        output: count(&["completion_tokens"]).unwrap_or_default().max(total.saturating_sub(input)),
+        reasoning: completion("reasoning_tokens"),
+        audio_input: prompt("audio_tokens").unwrap_or_default(),
+        audio_output: completion("audio_tokens"),
+    })
 }

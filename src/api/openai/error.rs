@@ -1,8 +1,8 @@
 //! Errors: as providers of this API, and of those that resemble it, send them, and as its clients expect them.
 
-use super::wire::{member, name};
 use crate::error::{Error, Fault, Kind};
-use crate::json;
+use crate::json::{Tree, Value, write as put};
+use std::borrow::Cow;
 
 /// Characters of a provider's message that go on.
 const MAX_MESSAGE: usize = 2000;
@@ -10,72 +10,80 @@ const MAX_MESSAGE: usize = 2000;
 /// An error body of any shape: an `error` object or string, `message`, `detail`, an array of these, or no JSON.
 pub(super) fn read(status: u16, body: &[u8]) -> Error {
     let text = String::from_utf8_lossy(body);
-    let said = Said::of(text.trim());
-    let mut kind = Kind::of_status(status);
-    if let Some(better) = said.kind(kind) {
-        kind = better;
+    let text = text.trim();
+    let mut tree = Tree::default();
+    match tree.read(text.as_bytes()) {
+        Ok(body) => Said::of(&body).error(status),
+        Err(_) => Said { message: plain(text), ..Said::default() }.error(status),
     }
-    let status = if (400..=599).contains(&status) { status } else { kind.status() };
-    let message = match kind {
-        // A provider repeats part of the key it refused, and the key is the gateway's.
-        Kind::Authentication => "the provider refused the gateway's credentials".to_owned(),
-        Kind::Permission => "the provider does not permit this request".to_owned(),
-        _ => match said.message {
-            Some(message) if !message.is_empty() => message.chars().take(MAX_MESSAGE).collect(),
-            _ => format!("the provider answered with status {status}"),
-        },
-    };
-    let fault = match kind {
-        Kind::InvalidRequest | Kind::ContextLength | Kind::ContentPolicy => Fault::Client,
-        _ => Fault::Provider,
-    };
-    Error { kind, fault, status, message, param: said.param, code: said.code }
 }
 
 /// An error in the place of an answer or in the midst of one: there is no status, but often a number for one.
-pub(super) fn inside(error: &str) -> Error {
-    let status = json::find(error, &["code"]).and_then(|code| code.trim_matches('"').parse().ok());
+pub(super) fn inside(error: &Value<'_>) -> Error {
+    let said = Said::new(error, error);
+    let status = said.code.as_ref().and_then(|code| code.parse().ok());
     let status = status.filter(|status| (400..=599).contains(status));
-    let kind = status.is_none().then(|| Said::of(error).kind(Kind::Provider)).flatten();
-    let status = status.or(kind.map(Kind::status)).unwrap_or(Kind::Provider.status());
-    let mut body = b"{\"error\":".to_vec();
-    body.extend_from_slice(error.as_bytes());
-    body.push(b'}');
-    read(status, &body)
+    let kind = || said.kind(Kind::Provider).unwrap_or(Kind::Provider);
+    let status = status.unwrap_or_else(|| kind().status());
+    said.error(status)
 }
 
 #[derive(Default)]
-struct Said {
-    message: Option<String>,
-    kind: Option<String>,
-    code: Option<String>,
-    param: Option<String>,
+struct Said<'a> {
+    message: Option<Cow<'a, str>>,
+    kind: Option<Cow<'a, str>>,
+    code: Option<Cow<'a, str>>,
+    param: Option<Cow<'a, str>>,
 }
 
-impl Said {
-    fn of(text: &str) -> Self {
+impl<'a> Said<'a> {
+    fn of(body: &Value<'a>) -> Self {
         // Some wrap the error in an array.
-        let text = json::each(text).next().unwrap_or(text);
-        let error = json::find(text, &["error"]).filter(|e| *e != "null");
-        let inner = error.filter(|e| e.starts_with('{')).unwrap_or(text);
-        if !inner.starts_with('{') {
-            let message = string(inner).or_else(|| plain(inner));
-            return Self { message, ..Self::default() };
-        }
-        let of = |key: &str| json::find(inner, &[key]).and_then(string);
-        let around = |key: &str| json::find(text, &[key]).and_then(string);
-        let detail = json::find(inner, &["detail"]);
-        let detail = detail.map(|d| {
-            string(d).unwrap_or_else(|| json::find(d, &["0", "msg"]).and_then(string).unwrap_or_else(|| d.to_owned()))
+        let body = body.items().next().unwrap_or(*body);
+        Self::new(&body.get("error").unwrap_or(body), &body)
+    }
+
+    /// `around`: the object that the error is in, for one that is not an object itself.
+    fn new(error: &Value<'a>, around: &Value<'a>) -> Self {
+        let inner = if error.is_object() { error } else { around };
+        let of = |name: &str| inner.get(name).and_then(|value| string(&value));
+        let detail = inner.get("detail").map(|detail| {
+            let first = || detail.items().next()?.get("msg").and_then(|value| string(&value));
+            string(&detail).or_else(first).unwrap_or(Cow::Borrowed(detail.raw()))
         });
+        let code = inner.get("code");
         Self {
-            message: error.and_then(string).or_else(|| of("message")).or(detail).or_else(|| around("message")),
+            message: string(error)
+                .or_else(|| of("message"))
+                .or(detail)
+                .or_else(|| around.get("message").and_then(|value| string(&value))),
             kind: of("type"),
-            code: of("code").or_else(|| {
-                json::find(inner, &["code"]).filter(|c| c.bytes().all(|b| b.is_ascii_digit())).map(str::to_owned)
-            }),
+            code: of("code").or(code.filter(|code| code.count().is_some()).map(|code| Cow::Borrowed(code.raw()))),
             param: of("param"),
         }
+    }
+
+    fn error(self, status: u16) -> Error {
+        let mut kind = Kind::of_status(status);
+        if let Some(better) = self.kind(kind) {
+            kind = better;
+        }
+        let status = if (400..=599).contains(&status) { status } else { kind.status() };
+        let message = match kind {
+            // A provider repeats part of the key it refused, and the key is the gateway's.
+            Kind::Authentication => "the provider refused the gateway's credentials".to_owned(),
+            Kind::Permission => "the provider does not permit this request".to_owned(),
+            _ => match self.message {
+                Some(message) if !message.is_empty() => message.chars().take(MAX_MESSAGE).collect(),
+                _ => format!("the provider answered with status {status}"),
+            },
+        };
+        let fault = match kind {
+            Kind::InvalidRequest | Kind::ContextLength | Kind::ContentPolicy => Fault::Client,
+            _ => Fault::Provider,
+        };
+        let [param, code] = [self.param, self.code].map(|text| text.map(Cow::into_owned));
+        Error { kind, fault, status, message, param, code }
     }
 
     /// What the words say that the status does not.
@@ -124,16 +132,16 @@ impl Said {
     }
 }
 
-/// A non-empty JSON string's text.
-fn string(raw: &str) -> Option<String> {
-    raw.starts_with('"').then(|| serde_json::from_str::<String>(raw).ok()).flatten().filter(|s| !s.is_empty())
+/// A string that says something.
+fn string<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {
+    value.text().filter(|text| !text.is_empty())
 }
 
 /// A short text that is a message and no page of markup.
-fn plain(text: &str) -> Option<String> {
+fn plain(text: &str) -> Option<Cow<'_, str>> {
     const MAX_PLAIN: usize = 300;
-    let fit = !text.is_empty() && text.len() <= MAX_PLAIN && !text.starts_with(['<', '{', '[', '"']) && text != "null";
-    fit.then(|| text.to_owned())
+    let fit = text.len() <= MAX_PLAIN && !text.starts_with(['<', '{', '[', '"']);
+    fit.then_some(Cow::Borrowed(text))
 }
 
 pub(super) fn write(error: &Error) -> (u16, Vec<u8>) {
@@ -172,15 +180,11 @@ pub(super) fn object(out: &mut Vec<u8>, error: &Error) {
             "server_error"
         }
     };
-    name(out, "error");
+    put::field(out, "error");
     out.push(b'{');
-    member(out, "message", &error.text());
-    member(out, "type", kind);
-    for (key, value) in [("param", error.param.as_deref()), ("code", code)] {
-        match value {
-            Some(value) => member(out, key, value),
-            None => super::wire::raw_member(out, key, "null"),
-        }
-    }
+    put::text(out, "message", &error.text());
+    put::text(out, "type", kind);
+    put::text_or_null(out, "param", error.param.as_deref());
+    put::text_or_null(out, "code", code);
     out.push(b'}');
 }

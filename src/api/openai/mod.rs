@@ -24,7 +24,7 @@ use super::{Api, Asked, Operation, Reader, Seen, Spliced, Target, Verdict, Write
 use crate::chat::{Answer, Request};
 use crate::error::Error;
 use crate::http::Headers;
-use crate::json::{Object, Value};
+use crate::json::{Value, write as put};
 
 pub struct OpenAi;
 
@@ -46,7 +46,7 @@ impl Api for OpenAi {
     }
 
     fn read_request(&self, body: Value<'_>) -> Result<Request, Error> {
-        request::request(&Object::parse(body.whole_text().as_bytes())?)
+        request::request(&body)
     }
 
     fn write_answer(&self, answer: &Answer, asked: &Asked) -> Vec<u8> {
@@ -64,7 +64,7 @@ impl Api for OpenAi {
     fn write_models(&self, names: &[&str], created: u64) -> Vec<u8> {
         let mut out = br#"{"object":"list","data":["#.to_vec();
         for name in names {
-            wire::comma(&mut out);
+            put::comma(&mut out);
             model(&mut out, name, created);
         }
         out.extend_from_slice(b"]}");
@@ -98,7 +98,6 @@ impl Api for OpenAi {
     }
 
     fn splice(&self, body: Value<'_>, target: &Target<'_>) -> Spliced {
-        let Ok(body) = Object::parse(body.whole_text().as_bytes()) else { return Spliced::default() };
         watch::splice(&body, target)
     }
 
@@ -113,10 +112,10 @@ impl Api for OpenAi {
 
 fn model(out: &mut Vec<u8>, name: &str, created: u64) {
     out.push(b'{');
-    wire::member(out, "id", name);
-    wire::member(out, "object", "model");
-    wire::number(out, "created", created);
-    wire::member(out, "owned_by", "sluice");
+    put::text(out, "id", name);
+    put::text(out, "object", "model");
+    put::number(out, "created", created);
+    put::text(out, "owned_by", "sluice");
     out.push(b'}');
 }
 

@@ -1,16 +1,17 @@
 //! A provider's stream, read.
 
 use super::answer::{
-    Body, CallIn, ChoiceIn, Said, UsageIn, arguments, bad, citations, finish, made_id, parse, says_something,
+    arguments, bad, choices, citations, created, error, finish, index, links, logprobs, made_id, parse, told,
+    unreadable, usage,
 };
-use super::error;
-use super::messages::ThoughtIn;
-use super::wire::{OneOrMany, Text, hash};
+use super::error::inside;
+use super::messages::{PLAIN_THINKING, Thought, blocks};
+use super::wire::{first, hash, items, joined, object};
 use crate::api;
-use crate::chat::{Citation, Event, Finish, Usage};
+use crate::chat::{Event, Usage};
 use crate::error::Error;
 use crate::framing::sse;
-use serde_json::value::RawValue;
+use crate::json::{Tree, Value};
 use std::borrow::Cow;
 
 /// Answers in one stream: the API's own limit of `n`.
@@ -22,11 +23,15 @@ const MAX_CALLS: usize = 128;
 /// Bytes of arguments held for a call whose name has not come.
 const MAX_PENDING: usize = 64 << 10;
 
+/// Of an event larger than this the room it was read into is not kept.
+const KEPT_EVENT: usize = 16 << 10;
+
 type Sink<'s> = dyn FnMut(Event<'_>) + 's;
 
 #[derive(Default)]
 pub(super) struct Reader {
     decoder: sse::Decoder,
+    tree: Tree,
     state: State,
 }
 
@@ -68,19 +73,18 @@ struct Call {
 
 impl api::Reader for Reader {
     fn read(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Event<'_>)) {
-        let Self { decoder, state } = self;
+        let Self { decoder, tree, state } = self;
         if !state.over {
-            decoder.feed(bytes, &mut |frame| state.frame(&frame, sink));
+            decoder.feed(bytes, &mut |frame| state.frame(&frame, tree, sink));
         }
     }
 
     fn close(&mut self, sink: &mut dyn FnMut(Event<'_>)) {
-        let Self { decoder, state } = self;
+        let Self { decoder, tree, state } = self;
         // A last event that was cut is no event: the stream broke off.
-        let whole = |data: &[u8]| serde_json::from_slice::<serde::de::IgnoredAny>(data).is_ok();
         decoder.close(&mut |frame| {
-            if frame.data.is_some_and(|data| data.trim_ascii() == b"[DONE]" || whole(data)) {
-                state.frame(&frame, sink);
+            if frame.data.is_some_and(|data| data.trim_ascii() == b"[DONE]" || tree.read(data).is_ok()) {
+                state.frame(&frame, tree, sink);
             }
         });
         if state.over {
@@ -95,7 +99,7 @@ impl api::Reader for Reader {
 }
 
 impl State {
-    fn frame(&mut self, frame: &sse::Frame<'_>, sink: &mut Sink<'_>) {
+    fn frame(&mut self, frame: &sse::Frame<'_>, tree: &mut Tree, sink: &mut Sink<'_>) {
         if self.over {
             return;
         }
@@ -111,13 +115,18 @@ impl State {
         match data {
             b"" => {}
             b"[DONE]" => self.end(sink),
-            _ => match parse(data) {
-                Ok(body) if frame.name == b"error" && body.error.is_none() => {
-                    self.fail(error::inside(&String::from_utf8_lossy(data)), sink);
+            _ => {
+                let read = parse(tree, data).and_then(|body| match frame.name {
+                    b"error" if body.get("error").is_none() => Err(inside(&body)),
+                    _ => self.chunk(&body, sink),
+                });
+                if let Err(error) = read {
+                    self.fail(error, sink);
                 }
-                Ok(body) => self.chunk(body, sink),
-                Err(error) => self.fail(error, sink),
-            },
+                if data.len() > KEPT_EVENT {
+                    *tree = Tree::default();
+                }
+            }
         }
     }
 
@@ -139,38 +148,38 @@ impl State {
         sink(Event::End);
     }
 
-    fn chunk(&mut self, body: Body<'_>, sink: &mut Sink<'_>) {
-        let choices = body.choices.unwrap_or_default();
-        let usage = body.usage.and_then(UsageIn::usage).or(body.x_groq.and_then(|x| x.usage).and_then(UsageIn::usage));
-        if let Some(error) = body.error.filter(|e| says_something(e.get())) {
+    fn chunk(&mut self, body: &Value<'_>, sink: &mut Sink<'_>) -> Result<(), Error> {
+        let choices = choices(body)?.filter(|all| !all.is_empty());
+        let usage = usage(body);
+        if let Some(error) = error(body) {
             self.used(usage, sink);
-            return self.fail(error::inside(error.get()), sink);
+            return Err(error);
         }
         if !self.started {
-            let id = body.id.unwrap_or_default().0;
-            let model = body.model.unwrap_or_default().0;
+            let id = told(body, "id").unwrap_or_default();
+            let model = told(body, "model").unwrap_or_default();
             // A first chunk that only reports on the prompt has neither.
-            if choices.is_empty() && usage.is_none() && (id.is_empty() || model.is_empty()) {
-                return;
+            if choices.is_none() && usage.is_none() && (id.is_empty() || model.is_empty()) {
+                return Ok(());
             }
             self.started = true;
-            self.id = hash(&[&id]);
+            self.id = hash(&id);
             sink(Event::Start {
                 id,
                 model,
-                created: body.created.map(|c| c.0).filter(|c| *c > 0),
-                service_tier: body.service_tier.map(|t| t.0).filter(|t| !t.is_empty()),
-                system_fingerprint: body.system_fingerprint.map(|f| f.0).filter(|f| !f.is_empty()),
+                created: created(body),
+                service_tier: told(body, "service_tier"),
+                system_fingerprint: told(body, "system_fingerprint"),
                 usage,
             });
         }
-        for choice in choices {
-            self.choice(choice, body.citations, sink);
-            if self.over {
-                return;
+        if let Some(choices) = choices {
+            for choice in choices.items() {
+                self.choice(&choice, body, sink)?;
             }
         }
         self.used(usage, sink);
+        Ok(())
     }
 
     fn used(&mut self, usage: Option<Usage>, sink: &mut Sink<'_>) {
@@ -180,88 +189,95 @@ impl State {
         }
     }
 
-    fn choice(&mut self, chunk: ChoiceIn<'_>, links: Option<&RawValue>, sink: &mut Sink<'_>) {
-        if let Some(error) = chunk.error.filter(|e| says_something(e.get())) {
-            return self.fail(error::inside(error.get()), sink);
+    fn choice(&mut self, chunk: &Value<'_>, body: &Value<'_>, sink: &mut Sink<'_>) -> Result<(), Error> {
+        if let Some(error) = error(chunk) {
+            return Err(error);
         }
-        let index = chunk.index.unwrap_or_default();
-        if !self.choices.iter().any(|c| c.index == index) {
-            if self.choices.len() >= MAX_CHOICES {
-                return self.fail(bad("the provider's stream has too many choices"), sink);
-            }
+        let index = index(chunk).map_err(unreadable)?.unwrap_or_default();
+        let at = self.choices.iter().position(|c| c.index == index).unwrap_or(self.choices.len());
+        if at >= MAX_CHOICES {
+            return Err(bad("the provider's stream has too many choices"));
+        }
+        if at == self.choices.len() {
             self.choices.push(Choice { index, ..Choice::default() });
         }
-        let id = self.id;
-        let Some(choice) = self.choices.iter_mut().find(|c| c.index == index) else { return };
-        // Some send the member with nothing in it.
-        if let Some(raw) = chunk.logprobs.filter(|raw| raw.get().contains('[')) {
-            sink(Event::Logprobs { choice: index, raw: raw.to_owned() });
+        let Some(choice) = self.choices.get_mut(at) else { return Ok(()) };
+        if let Some(logprobs) = logprobs(chunk) {
+            sink(Event::Logprobs { choice: index, raw: logprobs.keep() });
         }
-        if let Some(said) = chunk.delta
-            && !choice.said(said, id, sink)
-        {
-            return self.fail(bad("the provider's stream has too many tool calls"), sink);
+        let whole = match object(chunk).and_then(|chunk| chunk.object("delta")) {
+            Ok(Some(delta)) => choice.said(&delta, self.id, sink),
+            Ok(None) => Ok(true),
+            Err(error) => Err(error),
+        };
+        if !whole.map_err(unreadable)? {
+            return Err(bad("the provider's stream has too many tool calls"));
         }
-        let Some(reason) = chunk.finish_reason.filter(|r| !r.0.is_empty() && !choice.finished) else { return };
+        let Some(reason) = told(chunk, "finish_reason").filter(|_| !choice.finished) else { return Ok(()) };
         choice.finished = true;
-        if let Some(raw) = links.filter(|_| !choice.cited) {
-            for url in super::wire::read::<Vec<Text<'_>>>(raw.get()).unwrap_or_default() {
-                let citation = Citation { url: Some(url.owned()), ..Citation::default() };
+        if !choice.cited {
+            for citation in links(body) {
                 sink(Event::Citation { choice: index, citation });
             }
         }
-        let reason: Finish = finish(&reason.0, choice.begun > 0, choice.refused);
+        let reason = finish(&reason, choice.begun > 0, choice.refused);
         sink(Event::Finish { choice: index, reason, stop_sequence: None });
+        Ok(())
     }
 }
 
 impl Choice {
     /// `false`: more than is taken.
-    fn said(&mut self, said: Said<'_>, id: u64, sink: &mut Sink<'_>) -> bool {
+    fn said(&mut self, said: &Value<'_>, id: u64, sink: &mut Sink<'_>) -> Result<bool, Error> {
         let choice = self.index;
-        let cited = citations(&said);
-        if let Some(text) = said.reasoning_content.or(said.reasoning).filter(|t| !t.0.is_empty()) {
+        if let Some(text) = first(said, &PLAIN_THINKING)?.filter(|text| !text.is_empty()) {
             self.plain_thinking = true;
-            sink(Event::Thinking { choice, text: text.0 });
+            sink(Event::Thinking { choice, text });
         }
-        for block in said.thinking_blocks.or(said.reasoning_details).unwrap_or_default() {
-            self.thought(block, sink);
+        for block in blocks(said)? {
+            self.thought(Thought::of(&block)?, sink);
         }
-        match said.content {
-            None => {}
-            Some(OneOrMany::One(text)) => self.text(text, sink),
-            Some(OneOrMany::Many(pieces)) => {
-                for piece in pieces {
-                    match piece.thinking {
-                        Some(OneOrMany::One(text)) => self.thinking(text, sink),
-                        Some(OneOrMany::Many(inner)) => {
-                            for text in inner.into_iter().filter_map(|p| p.text) {
-                                self.thinking(text.0, sink);
-                            }
-                        }
-                        None => {}
-                    }
-                    if let Some(text) = piece.text {
-                        self.text(text.0, sink);
-                    }
-                }
-            }
+        if let Some(content) = said.get("content") {
+            self.content(&content, sink)?;
         }
-        if let Some(text) = said.refusal.filter(|r| !r.0.is_empty()) {
+        if let Some(text) = said.string("refusal")?.filter(|text| !text.is_empty()) {
             self.refused = true;
-            sink(Event::Refusal { choice, text: text.0 });
+            sink(Event::Refusal { choice, text });
         }
-        for citation in cited {
+        for citation in citations(said) {
             self.cited = true;
             sink(Event::Citation { choice, citation });
         }
-        let legacy = said.function_call.map(|function| CallIn { function: Some(function), ..CallIn::default() });
-        for call in said.tool_calls.unwrap_or_default().into_iter().chain(legacy) {
-            if !self.call(call, id, sink) {
-                return false;
+        for call in items(said, "tool_calls")? {
+            let function = object(&call)?.object("function")?;
+            // A custom tool's call is not streamed to others.
+            if (function.is_some() || call.get("custom").is_none())
+                && !self.call(index(&call)?, call.string("id")?, function, id, sink)?
+            {
+                return Ok(false);
             }
         }
-        true
+        match said.object("function_call")? {
+            Some(function) => self.call(None, None, Some(function), id, sink),
+            None => Ok(true),
+        }
+    }
+
+    fn content(&self, content: &Value<'_>, sink: &mut Sink<'_>) -> Result<(), Error> {
+        if let Some(text) = content.text() {
+            self.text(text, sink);
+            return Ok(());
+        }
+        if !content.is_list() {
+            return Err(content.wrong("a string or an array"));
+        }
+        for piece in content.items() {
+            if let Some(thinking) = object(&piece)?.get("thinking") {
+                self.thinking(joined(&thinking)?, sink);
+            }
+            self.text(piece.string("text")?.unwrap_or_default(), sink);
+        }
+        Ok(())
     }
 
     fn text(&self, text: Cow<'_, str>, sink: &mut Sink<'_>) {
@@ -276,30 +292,36 @@ impl Choice {
         }
     }
 
-    fn thought(&self, block: ThoughtIn<'_>, sink: &mut Sink<'_>) {
+    fn thought(&self, block: Thought<'_>, sink: &mut Sink<'_>) {
         let choice = self.index;
-        if let Some(text) = block.thinking.or(block.text).or(block.summary).filter(|_| !self.plain_thinking) {
-            self.thinking(text.0, sink);
+        if let Some(text) = block.text.filter(|_| !self.plain_thinking) {
+            self.thinking(text, sink);
         }
-        if let Some(signature) = block.signature.filter(|s| !s.0.is_empty()) {
-            sink(Event::Signature { choice, signature: signature.0 });
+        if let Some(signature) = block.signature {
+            sink(Event::Signature { choice, signature });
         }
-        if let Some(data) = block.data.filter(|d| !d.0.is_empty()) {
-            sink(Event::Redacted { choice, data: data.0 });
+        if let Some(data) = block.data.filter(|d| !d.is_empty()) {
+            sink(Event::Redacted { choice, data });
         }
     }
 
-    fn call(&mut self, call: CallIn<'_>, answer: u64, sink: &mut Sink<'_>) -> bool {
-        if call.custom.is_some() && call.function.is_none() {
-            return true;
-        }
-        let function = call.function.unwrap_or_default();
-        let id = call.id.map(|id| id.0).filter(|id| !id.is_empty() && id != "null").unwrap_or_default();
-        let id_hash = if id.is_empty() { 0 } else { hash(&[&id]) };
-        let name = function.name.map(|n| n.0).filter(|n| !n.is_empty()).unwrap_or_default();
-        let known = match call.index {
+    fn call(
+        &mut self,
+        index: Option<u32>,
+        id: Option<Cow<'_, str>>,
+        function: Option<Value<'_>>,
+        answer: u64,
+        sink: &mut Sink<'_>,
+    ) -> Result<bool, Error> {
+        let id = id.filter(|id| id != "null").unwrap_or_default();
+        let id_hash = if id.is_empty() { 0 } else { hash(&id) };
+        let (name, json) = match &function {
+            Some(function) => (function.string("name")?.unwrap_or_default(), arguments(function)),
+            None => Default::default(),
+        };
+        let known = match index {
             // A vendor numbers every call 0: another id with a name begins another call.
-            Some(index) => self.calls.iter().rposition(|c| c.index == Some(index)).filter(|at| {
+            Some(_) => self.calls.iter().rposition(|c| c.index == index).filter(|at| {
                 let same = self.calls.get(*at).is_none_or(|c| id_hash == 0 || c.id == 0 || c.id == id_hash);
                 same || name.is_empty()
             }),
@@ -311,24 +333,23 @@ impl Choice {
         let at = known.unwrap_or(self.calls.len());
         if known.is_none() {
             if self.calls.len() >= MAX_CALLS {
-                return false;
+                return Ok(false);
             }
-            self.calls.push(Call { index: call.index, id: id_hash, ..Call::default() });
+            self.calls.push(Call { index, id: id_hash, ..Call::default() });
         }
         let (choice, begun) = (self.index, self.begun);
-        let Some(call) = self.calls.get_mut(at) else { return true };
-        let json = function.arguments.map(arguments).unwrap_or_default();
+        let Some(call) = self.calls.get_mut(at) else { return Ok(true) };
         let Some(tool) = call.tool else {
             if name.is_empty() {
                 if call.pending.len().saturating_add(json.len()).saturating_add(id.len()) > MAX_PENDING {
-                    return false;
+                    return Ok(false);
                 }
                 call.pending.push_str(&json);
                 if !id.is_empty() {
                     call.id = id_hash;
                     call.pending_id = id.into_owned();
                 }
-                return true;
+                return Ok(true);
             }
             call.tool = Some(begun);
             let id = match (id.is_empty(), call.pending_id.is_empty()) {
@@ -344,11 +365,11 @@ impl Choice {
                 }
             }
             self.begun = begun.saturating_add(1);
-            return true;
+            return Ok(true);
         };
         if !json.is_empty() {
             sink(Event::ToolArguments { choice, tool, json });
         }
-        true
+        Ok(true)
     }
 }

@@ -1,10 +1,9 @@
 //! The same API on both sides: what is changed in a request, what is noted of an answer that goes by.
 
-use super::answer::{Body, ChoiceIn, Said, UsageIn, bad, parse, says_something};
-use super::error;
-use super::wire::{OneOrMany, Text};
+use super::answer::{bad, error, parse, told, usage};
+use super::error::inside;
 use crate::api::{Seen, Spliced, Target, Verdict};
-use crate::json::{Edit, Object, find, quote};
+use crate::json::{Edit, Tree, Value, quote};
 use memchr::memmem::Finder;
 use std::sync::LazyLock;
 
@@ -12,14 +11,14 @@ static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage
 static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error\""));
 static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"finish_reason\""));
 
-pub(super) fn splice(body: &Object<'_>, target: &Target<'_>) -> Spliced {
+pub(super) fn splice(body: &Value<'_>, target: &Target<'_>) -> Spliced {
     let mut spliced = Spliced::default();
-    if body.string("model").ok().flatten().as_deref() != Some(target.model) {
+    if !body.get("model").is_some_and(|model| model.is(target.model)) {
         let mut model = Vec::with_capacity(target.model.len().saturating_add(2));
         quote(&mut model, target.model);
         spliced.edits.push(body.set("model", model));
     }
-    if target.stream_usage && body.raw("stream") == Some("true") {
+    if target.stream_usage && is_true(body, "stream") {
         let edit = ask_usage(body);
         spliced.hide_usage = edit.is_some();
         spliced.edits.extend(edit);
@@ -27,35 +26,28 @@ pub(super) fn splice(body: &Object<'_>, target: &Target<'_>) -> Spliced {
     spliced
 }
 
+fn is_true(of: &Value<'_>, name: &str) -> bool {
+    of.get(name).is_some_and(|value| value.truth() == Some(true))
+}
+
 /// `None`: the client asks itself.
-fn ask_usage(body: &Object<'_>) -> Option<Edit> {
-    const WHOLE: &str = r#"{"include_usage":true}"#;
-    let Some((given, at)) = body.raw("stream_options").zip(body.span("stream_options")) else {
-        return Some(body.set("stream_options", WHOLE));
-    };
-    if find(given, &["include_usage"]) == Some("true") {
-        return None;
+fn ask_usage(body: &Value<'_>) -> Option<Edit> {
+    match body.get("stream_options").filter(Value::is_object) {
+        None => Some(body.set("stream_options", r#"{"include_usage":true}"#)),
+        Some(options) if is_true(&options, "include_usage") => None,
+        Some(options) => Some(options.set("include_usage", "true")),
     }
-    let Ok(options) = Object::parse(given.as_bytes()) else {
-        return Some(body.set("stream_options", WHOLE));
-    };
-    let mut edit = options.set("include_usage", "true");
-    if options.members().next().is_none() {
-        edit = Edit { at: 0..given.len(), with: WHOLE.into() };
-    }
-    edit.at = edit.at.start.saturating_add(at.start)..edit.at.end.saturating_add(at.start);
-    Some(edit)
 }
 
 pub(super) fn answer(body: &[u8], seen: &mut Seen) {
-    match parse(body) {
+    match parse(&mut Tree::default(), body) {
         Ok(body) => {
-            if body.error.is_none() && body.choices.is_none() {
+            if body.get("error").is_none() && !body.get("choices").is_some_and(|all| all.is_list()) {
                 seen.error = Some(bad("the provider's answer has no choices"));
             } else {
                 seen.ended = true;
             }
-            note(body, seen);
+            note(&body, seen);
         }
         Err(error) => seen.error = Some(error),
     }
@@ -73,59 +65,58 @@ pub(super) fn event(event: &[u8], data: &[u8], hide_usage: bool, seen: &mut Seen
         seen.ended = seen.ended || gives(data, &FINISH);
         return Verdict::Pass;
     }
-    let Ok(body) = parse(data) else {
+    let mut tree = Tree::default();
+    let Ok(body) = parse(&mut tree, data) else {
         if seen.error.is_none() {
             seen.error = Some(bad("an event of the provider's stream cannot be read"));
         }
         return Verdict::Pass;
     };
-    if event == b"error" && body.error.is_none() {
-        seen.error = Some(error::inside(&String::from_utf8_lossy(data)));
+    let failed = body.get("error").is_some();
+    if event == b"error" && !failed {
+        seen.error = Some(inside(&body));
         return Verdict::Pass;
     }
-    let only_usage = body.choices.as_ref().is_none_or(Vec::is_empty) && body.usage.is_some() && body.error.is_none();
-    note(body, seen);
+    note(&body, seen);
+    let only_usage = !failed && body.get("usage").is_some() && body.get("choices").is_none_or(|all| all.is_empty());
     if hide_usage && only_usage { Verdict::Hide } else { Verdict::Pass }
 }
 
-fn note(body: Body<'_>, seen: &mut Seen) {
-    if let Some(error) = body.error.filter(|e| says_something(e.get())) {
-        seen.error = Some(error::inside(error.get()));
+fn note(body: &Value<'_>, seen: &mut Seen) {
+    if let Some(error) = error(body) {
+        seen.error = Some(error);
     }
     if seen.model.is_none() {
-        seen.model = body.model.map(Text::owned).filter(|m| !m.is_empty());
+        seen.model = told(body, "model").map(|model| model.into_owned());
     }
-    let usage = body.usage.and_then(UsageIn::usage).or(body.x_groq.and_then(|x| x.usage).and_then(UsageIn::usage));
-    seen.usage = usage.or(seen.usage);
-    for choice in body.choices.unwrap_or_default() {
-        seen.ended |= choice.finish_reason.as_ref().is_some_and(|r| !r.0.is_empty());
-        if let Some(error) = choice.error.filter(|e| says_something(e.get())) {
-            seen.error = Some(error::inside(error.get()));
+    seen.usage = usage(body).or(seen.usage);
+    let Some(choices) = body.get("choices") else { return };
+    for choice in choices.items() {
+        seen.ended |= told(&choice, "finish_reason").is_some();
+        if let Some(error) = error(&choice) {
+            seen.error = Some(error);
         }
-        seen.content = seen.content || has_content(&choice);
+        let said = |name: &str| choice.get(name).is_some_and(|said| has_content(&said));
+        seen.content = seen.content || said("delta") || said("message");
     }
 }
 
-fn has_content(choice: &ChoiceIn<'_>) -> bool {
-    let text = |text: &Option<Text<'_>>| text.as_ref().is_some_and(|t| !t.0.is_empty());
-    let said = |said: &Said<'_>| {
-        let written = match &said.content {
-            None => false,
-            Some(OneOrMany::One(text)) => !text.is_empty(),
-            Some(OneOrMany::Many(pieces)) => !pieces.is_empty(),
-        };
-        written
-            || text(&said.reasoning_content)
-            || text(&said.reasoning)
-            || text(&said.refusal)
-            || said.function_call.is_some()
-            || said.tool_calls.as_ref().is_some_and(|c| !c.is_empty())
-            || said.thinking_blocks.as_ref().is_some_and(|b| !b.is_empty())
-            || said.reasoning_details.as_ref().is_some_and(|b| !b.is_empty())
-            || said.audio.is_some()
-            || said.images.is_some()
-    };
-    choice.delta.as_ref().is_some_and(said) || choice.message.as_deref().is_some_and(said)
+/// What of a message or a chunk a model wrote.
+const WRITTEN: [&str; 10] = [
+    "content",
+    "reasoning_content",
+    "reasoning",
+    "refusal",
+    "tool_calls",
+    "thinking_blocks",
+    "reasoning_details",
+    "function_call",
+    "audio",
+    "images",
+];
+
+fn has_content(said: &Value<'_>) -> bool {
+    said.members().any(|(name, value)| !value.is_empty() && WRITTEN.iter().any(|written| name.is(written)))
 }
 
 /// Whether a member of that quoted name, at any depth, is there with a value that is not null. A name inside a

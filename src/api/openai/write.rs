@@ -1,10 +1,10 @@
 //! A request, written for a provider.
 
-use super::wire::{comma, digits, hash, member, name, number, raw_member};
+use super::wire::{hash, id};
 use super::write_messages;
 use crate::api::{Target, Written};
 use crate::chat::{Effort, Format, Losses, Request, Tool, ToolChoice, Verbosity};
-use crate::json::quote;
+use crate::json::{quote, write as put};
 
 /// Stop sequences that the API takes.
 const MAX_STOPS: usize = 4;
@@ -32,8 +32,8 @@ pub(super) fn request(request: &Request, target: &Target<'_>) -> Written {
     let mut losses = Losses::default();
     let mut out = Vec::with_capacity(4096);
     out.push(b'{');
-    member(&mut out, "model", target.model);
-    name(&mut out, "messages");
+    put::text(&mut out, "model", target.model);
+    put::field(&mut out, "messages");
     write_messages::messages(&mut out, request, target, &mut losses);
     tools(&mut out, request, &mut losses);
     limits(&mut out, request, target, &mut losses);
@@ -44,17 +44,16 @@ pub(super) fn request(request: &Request, target: &Target<'_>) -> Written {
         losses.hint("cache_control", "this API caches prompts by itself");
     }
     for (key, raw) in &request.extra {
-        if OWN.contains(&key.as_str()) {
-            name(&mut out, key);
-            out.extend_from_slice(raw.get().as_bytes());
+        if let Some(own) = OWN.iter().find(|own| *own == key) {
+            put::raw(&mut out, own, raw.get());
         } else {
             losses.hint("extra", "this API has no such member");
         }
     }
     if request.stream {
-        raw_member(&mut out, "stream", "true");
+        put::raw(&mut out, "stream", "true");
         if request.stream_usage || target.stream_usage {
-            raw_member(&mut out, "stream_options", r#"{"include_usage":true}"#);
+            put::raw(&mut out, "stream_options", r#"{"include_usage":true}"#);
         }
     }
     out.push(b'}');
@@ -93,11 +92,11 @@ fn tools(out: &mut Vec<u8>, request: &Request, losses: &mut Losses) {
             continue;
         }
         if !written {
-            name(out, "tools");
+            put::field(out, "tools");
             out.push(b'[');
             written = true;
         }
-        comma(out);
+        put::comma(out);
         write_tool(out, tool);
     }
     if !written {
@@ -106,28 +105,28 @@ fn tools(out: &mut Vec<u8>, request: &Request, losses: &mut Losses) {
     out.push(b']');
     match &request.tool_choice {
         None => {}
-        Some(ToolChoice::Auto) => member(out, "tool_choice", "auto"),
-        Some(ToolChoice::None) => member(out, "tool_choice", "none"),
-        Some(ToolChoice::Required) => member(out, "tool_choice", "required"),
+        Some(ToolChoice::Auto) => put::text(out, "tool_choice", "auto"),
+        Some(ToolChoice::None) => put::text(out, "tool_choice", "none"),
+        Some(ToolChoice::Required) => put::text(out, "tool_choice", "required"),
         Some(ToolChoice::Named(tool)) => {
-            name(out, "tool_choice");
+            put::field(out, "tool_choice");
             chosen(out, tool, request);
         }
         Some(ToolChoice::Allowed { names, required }) => {
-            name(out, "tool_choice");
+            put::field(out, "tool_choice");
             out.extend_from_slice(br#"{"type":"allowed_tools","allowed_tools":{"#);
-            member(out, "mode", if *required { "required" } else { "auto" });
-            name(out, "tools");
+            put::text(out, "mode", if *required { "required" } else { "auto" });
+            put::field(out, "tools");
             out.push(b'[');
             for tool in names {
-                comma(out);
+                put::comma(out);
                 chosen(out, tool, request);
             }
             out.extend_from_slice(b"]}}");
         }
     }
     if let Some(parallel) = request.parallel_tools {
-        raw_member(out, "parallel_tool_calls", if parallel { "true" } else { "false" });
+        put::flag(out, "parallel_tool_calls", parallel);
     }
 }
 
@@ -137,15 +136,15 @@ fn write_tool(out: &mut Vec<u8>, tool: &Tool) {
         return;
     }
     out.extend_from_slice(br#"{"type":"function","function":{"#);
-    member(out, "name", &tool.name);
+    put::text(out, "name", &tool.name);
     if let Some(description) = &tool.description {
-        member(out, "description", description);
+        put::text(out, "description", description);
     }
     if let Some(schema) = &tool.schema {
-        raw_member(out, "parameters", schema.get());
+        put::raw(out, "parameters", schema.get());
     }
     if let Some(strict) = tool.strict {
-        raw_member(out, "strict", if strict { "true" } else { "false" });
+        put::flag(out, "strict", strict);
     }
     out.extend_from_slice(b"}}");
 }
@@ -156,25 +155,25 @@ fn chosen(out: &mut Vec<u8>, tool: &str, request: &Request) {
     let custom = !function && request.tools.iter().any(|t| t.vendor.is_some());
     let kind = if custom { "custom" } else { "function" };
     out.push(b'{');
-    member(out, "type", kind);
-    name(out, kind);
+    put::text(out, "type", kind);
+    put::field(out, kind);
     out.push(b'{');
-    member(out, "name", tool);
+    put::text(out, "name", tool);
     out.extend_from_slice(b"}}");
 }
 
 fn limits(out: &mut Vec<u8>, request: &Request, target: &Target<'_>, losses: &mut Losses) {
     if let Some(most) = request.max_tokens {
-        number(out, if reasons(target.model) { "max_completion_tokens" } else { "max_tokens" }, most);
+        put::number(out, if reasons(target.model) { "max_completion_tokens" } else { "max_tokens" }, most);
     }
     if !request.stop.is_empty() {
         if request.stop.len() > MAX_STOPS {
             losses.meaning("stop", "this API takes at most four stop sequences");
         }
-        name(out, "stop");
+        put::field(out, "stop");
         out.push(b'[');
         for stop in request.stop.iter().take(MAX_STOPS) {
-            comma(out);
+            put::comma(out);
             quote(out, stop);
         }
         out.push(b']');
@@ -187,42 +186,42 @@ fn limits(out: &mut Vec<u8>, request: &Request, target: &Target<'_>, losses: &mu
         ("presence_penalty", &request.presence_penalty),
     ] {
         if let Some(value) = value {
-            raw_member(out, key, &value.to_string());
+            put::raw(out, key, &value.to_string());
         }
     }
     if request.top_k.is_some() {
         losses.hint("top_k", "this API samples without it");
     }
     if let Some(n) = request.n {
-        number(out, "n", n);
+        put::number(out, "n", n);
     }
     if let Some(logprobs) = request.logprobs {
-        raw_member(out, "logprobs", if logprobs { "true" } else { "false" });
+        put::flag(out, "logprobs", logprobs);
     }
     if let Some(top) = request.top_logprobs {
-        number(out, "top_logprobs", top);
+        put::number(out, "top_logprobs", top);
     }
     if let Some(bias) = &request.logit_bias {
-        raw_member(out, "logit_bias", bias.get());
+        put::raw(out, "logit_bias", bias.get());
     }
 }
 
 fn format(out: &mut Vec<u8>, request: &Request) {
     match &request.format {
         None => {}
-        Some(Format::Text) => raw_member(out, "response_format", r#"{"type":"text"}"#),
-        Some(Format::JsonObject) => raw_member(out, "response_format", r#"{"type":"json_object"}"#),
+        Some(Format::Text) => put::raw(out, "response_format", r#"{"type":"text"}"#),
+        Some(Format::JsonObject) => put::raw(out, "response_format", r#"{"type":"json_object"}"#),
         Some(Format::JsonSchema { name: title, description, schema, strict }) => {
-            name(out, "response_format");
+            put::field(out, "response_format");
             out.extend_from_slice(br#"{"type":"json_schema","json_schema":{"#);
             // The API demands a name.
-            member(out, "name", title.as_deref().unwrap_or("response"));
+            put::text(out, "name", title.as_deref().unwrap_or("response"));
             if let Some(description) = description {
-                member(out, "description", description);
+                put::text(out, "description", description);
             }
-            raw_member(out, "schema", schema.get());
+            put::raw(out, "schema", schema.get());
             if let Some(strict) = strict {
-                raw_member(out, "strict", if *strict { "true" } else { "false" });
+                put::flag(out, "strict", *strict);
             }
             out.extend_from_slice(b"}}");
         }
@@ -233,7 +232,7 @@ fn format(out: &mut Vec<u8>, request: &Request) {
             Verbosity::Medium => "medium",
             Verbosity::High => "high",
         };
-        member(out, "verbosity", word);
+        put::text(out, "verbosity", word);
     }
 }
 
@@ -261,20 +260,20 @@ fn reasoning(out: &mut Vec<u8>, request: &Request, target: &Target<'_>, losses: 
         Effort::High => "high",
         Effort::XHigh | Effort::Max => "xhigh",
     };
-    member(out, "reasoning_effort", word);
+    put::text(out, "reasoning_effort", word);
 }
 
 fn who(out: &mut Vec<u8>, request: &Request, losses: &mut Losses) {
     match &request.user {
         None => {}
-        Some(user) if user.chars().count() <= MAX_USER => member(out, "user", user),
-        Some(user) => member(out, "user", &format!("user_{:016x}", hash(&[user]))),
+        Some(user) if user.chars().count() <= MAX_USER => put::text(out, "user", user),
+        Some(user) => put::text(out, "user", &id("user_", hash(user))),
     }
     if !request.metadata.is_empty() {
-        name(out, "metadata");
+        put::field(out, "metadata");
         out.push(b'{');
         for (key, value) in &request.metadata {
-            comma(out);
+            put::comma(out);
             quote(out, key);
             out.push(b':');
             quote(out, value);
@@ -283,8 +282,8 @@ fn who(out: &mut Vec<u8>, request: &Request, losses: &mut Losses) {
     }
     match request.service_tier.as_deref() {
         None => {}
-        Some(tier @ ("auto" | "default" | "flex" | "scale" | "priority")) => member(out, "service_tier", tier),
-        Some("standard_only") => member(out, "service_tier", "default"),
+        Some(tier @ ("auto" | "default" | "flex" | "scale" | "priority")) => put::text(out, "service_tier", tier),
+        Some("standard_only") => put::text(out, "service_tier", "default"),
         Some(_) => losses.hint("service_tier", "this API has no such tier"),
     }
 }
@@ -297,6 +296,6 @@ pub(super) fn call_id(out: &mut Vec<u8>, id: &str) {
         return;
     }
     out.extend_from_slice(b"\"call_");
-    digits(out, hash(&[id]));
+    put::digits(out, hash(id));
     out.push(b'"');
 }

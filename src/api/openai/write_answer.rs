@@ -1,9 +1,9 @@
 //! An answer, written for a client; whole, and what a stream's chunks have in common with it.
 
-use super::wire::{comma, digits, member, name, number, raw_member};
+use super::wire::write_url;
 use crate::api::Asked;
 use crate::chat::{Answer, Choice, Citation, Finish, Part, Source, Usage};
-use crate::json::quote;
+use crate::json::{escape, quote, write as put};
 
 pub(super) fn answer(answer: &Answer, asked: &Asked) -> Vec<u8> {
     let mut out = Vec::with_capacity(1024);
@@ -13,17 +13,17 @@ pub(super) fn answer(answer: &Answer, asked: &Asked) -> Vec<u8> {
         tier_member(&mut out, tier);
     }
     if let Some(fingerprint) = &answer.system_fingerprint {
-        member(&mut out, "system_fingerprint", fingerprint);
+        put::text(&mut out, "system_fingerprint", fingerprint);
     }
-    name(&mut out, "choices");
+    put::field(&mut out, "choices");
     out.push(b'[');
     for (index, one) in answer.choices.iter().enumerate() {
-        comma(&mut out);
+        put::comma(&mut out);
         choice(&mut out, index, one, asked.schema_tool);
     }
     out.push(b']');
     if let Some(usage) = &answer.usage {
-        name(&mut out, "usage");
+        put::field(&mut out, "usage");
         write_usage(&mut out, usage);
     }
     out.push(b'}');
@@ -32,22 +32,25 @@ pub(super) fn answer(answer: &Answer, asked: &Asked) -> Vec<u8> {
 
 /// The members that an answer and its chunks begin with.
 pub(super) fn head(out: &mut Vec<u8>, asked: &Asked, object: &str, id: &str, model: &str, created: Option<u64>) {
-    name(out, "id");
-    match id {
-        "" => quote(out, &format!("chatcmpl-{}", asked.id)),
-        id => quote(out, id),
+    put::field(out, "id");
+    if id.is_empty() {
+        out.extend_from_slice(b"\"chatcmpl-");
+        escape(out, &asked.id);
+        out.push(b'"');
+    } else {
+        quote(out, id);
     }
-    member(out, "object", object);
-    number(out, "created", created.unwrap_or(asked.created));
+    put::text(out, "object", object);
+    put::number(out, "created", created.unwrap_or(asked.created));
     let model = if model.is_empty() { asked.model.as_str() } else { model };
-    member(out, "model", asked.rename.as_deref().unwrap_or(model));
+    put::text(out, "model", asked.rename.as_deref().unwrap_or(model));
 }
 
 /// Only a tier of this API's: its clients read it into an enumeration.
 pub(super) fn tier_member(out: &mut Vec<u8>, tier: &str) {
     match tier {
-        "auto" | "default" | "flex" | "scale" | "priority" => member(out, "service_tier", tier),
-        "standard" => member(out, "service_tier", "default"),
+        "auto" | "default" | "flex" | "scale" | "priority" => put::text(out, "service_tier", tier),
+        "standard" => put::text(out, "service_tier", "default"),
         _ => {}
     }
 }
@@ -60,12 +63,12 @@ fn choice(out: &mut Vec<u8>, index: usize, choice: &Choice, schema_tool: bool) {
     let refused = choice.parts.iter().any(|part| matches!(part, Part::Refusal { .. }));
     let called = choice.parts.iter().any(|part| matches!(part, Part::ToolCall { .. }));
     out.push(b'{');
-    number(out, "index", u64::try_from(index).unwrap_or_default());
-    name(out, "message");
+    put::number(out, "index", u64::try_from(index).unwrap_or_default());
+    put::field(out, "message");
     message(out, &choice.parts, forced);
     match &choice.logprobs {
-        Some(raw) => raw_member(out, "logprobs", raw.get()),
-        None => raw_member(out, "logprobs", "null"),
+        Some(raw) => put::raw(out, "logprobs", raw.get()),
+        None => put::raw(out, "logprobs", "null"),
     }
     let finish = match choice.finish.unwrap_or(Finish::Stop) {
         Finish::ToolCalls if forced.is_some() => Finish::Stop,
@@ -73,7 +76,7 @@ fn choice(out: &mut Vec<u8>, index: usize, choice: &Choice, schema_tool: bool) {
         Finish::Stop if forced.is_none() && called => Finish::ToolCalls,
         finish => finish,
     };
-    member(out, "finish_reason", finish_name(finish, refused));
+    put::text(out, "finish_reason", finish_name(finish, refused));
     out.push(b'}');
 }
 
@@ -99,39 +102,36 @@ fn message(out: &mut Vec<u8>, parts: &[Part], forced: Option<&str>) {
             }
             Part::Redacted { .. } => blocks.push(part),
             Part::ToolCall { .. } if forced.is_none() => calls.push(part),
-            Part::Image { source: Source::Url(url), .. } => images.push(url.clone()),
-            Part::Image { source: Source::Base64 { media_type, data }, .. } => {
-                images.push(format!("data:{media_type};base64,{data}"));
-            }
+            Part::Image { source: source @ (Source::Url(_) | Source::Base64 { .. }), .. } => images.push(source),
             Part::Other { kind, raw } if kind == "audio" => audio = Some(raw),
             _ => {}
         }
     }
     let content = forced.unwrap_or(&text);
     out.extend_from_slice(br#"{"role":"assistant""#);
-    name(out, "content");
+    put::field(out, "content");
     if content.is_empty() && (!calls.is_empty() || !refusal.is_empty() || audio.is_some()) {
         out.extend_from_slice(b"null");
     } else {
         quote(out, content);
     }
     match refusal.as_str() {
-        "" => raw_member(out, "refusal", "null"),
-        refusal => member(out, "refusal", refusal),
+        "" => put::raw(out, "refusal", "null"),
+        refusal => put::text(out, "refusal", refusal),
     }
     if !thinking.is_empty() {
-        member(out, "reasoning_content", &thinking);
+        put::text(out, "reasoning_content", &thinking);
     }
     list(out, "thinking_blocks", &blocks, |out, block| thinking_block(out, block));
     let cited: Vec<_> = citations.into_iter().filter(|(citation, _)| citation.url.is_some()).collect();
     list(out, "annotations", &cited, |out, (citation, whole)| annotation(out, citation, *whole));
-    list(out, "images", &images, |out, url| {
+    list(out, "images", &images, |out, source| {
         out.extend_from_slice(br#"{"type":"image_url","image_url":{"url":"#);
-        quote(out, url);
+        write_url(out, source);
         out.extend_from_slice(b"}}");
     });
     if let Some(raw) = audio {
-        raw_member(out, "audio", raw.get());
+        put::raw(out, "audio", raw.get());
     }
     list(out, "tool_calls", &calls, |out, call| {
         if let Part::ToolCall { id, name: tool, arguments, .. } = call {
@@ -139,7 +139,7 @@ fn message(out: &mut Vec<u8>, parts: &[Part], forced: Option<&str>) {
             quote(out, id);
             out.extend_from_slice(br#","type":"function","function":{"name":"#);
             quote(out, tool);
-            member(out, "arguments", if arguments.is_empty() { "{}" } else { arguments });
+            put::text(out, "arguments", if arguments.is_empty() { "{}" } else { arguments });
             out.extend_from_slice(b"}}");
         }
     });
@@ -147,14 +147,14 @@ fn message(out: &mut Vec<u8>, parts: &[Part], forced: Option<&str>) {
 }
 
 /// Writes the member unless the list is empty.
-fn list<T>(out: &mut Vec<u8>, key: &str, items: &[T], mut item: impl FnMut(&mut Vec<u8>, &T)) {
+fn list<T>(out: &mut Vec<u8>, key: &'static str, items: &[T], mut item: impl FnMut(&mut Vec<u8>, &T)) {
     if items.is_empty() {
         return;
     }
-    name(out, key);
+    put::field(out, key);
     out.push(b'[');
     for one in items {
-        comma(out);
+        put::comma(out);
         item(out, one);
     }
     out.push(b']');
@@ -172,7 +172,7 @@ fn thinking_block(out: &mut Vec<u8>, block: &Part) {
 pub(super) fn signed(out: &mut Vec<u8>, text: &str, signature: &str) {
     out.extend_from_slice(br#"{"type":"thinking","thinking":"#);
     quote(out, text);
-    member(out, "signature", signature);
+    put::text(out, "signature", signature);
     out.push(b'}');
 }
 
@@ -187,12 +187,12 @@ pub(super) fn annotation(out: &mut Vec<u8>, citation: &Citation, whole: (usize, 
     let number_of = |n: usize| u64::try_from(n).unwrap_or_default();
     let (start, end) = citation.span.unwrap_or((number_of(whole.0), number_of(whole.1)));
     out.extend_from_slice(br#"{"type":"url_citation","url_citation":{"start_index":"#);
-    digits(out, start);
-    number(out, "end_index", end);
-    member(out, "url", citation.url.as_deref().unwrap_or_default());
-    member(out, "title", citation.title.as_deref().unwrap_or_default());
+    put::digits(out, start);
+    put::number(out, "end_index", end);
+    put::text(out, "url", citation.url.as_deref().unwrap_or_default());
+    put::text(out, "title", citation.title.as_deref().unwrap_or_default());
     if let Some(quote) = &citation.quote {
-        member(out, "content", quote);
+        put::text(out, "content", quote);
     }
     out.extend_from_slice(b"}}");
 }
@@ -211,17 +211,17 @@ pub(super) fn finish_name(finish: Finish, refused: bool) -> &'static str {
 
 pub(super) fn write_usage(out: &mut Vec<u8>, usage: &Usage) {
     out.push(b'{');
-    number(out, "prompt_tokens", usage.input);
-    number(out, "completion_tokens", usage.output);
-    number(out, "total_tokens", usage.total());
+    put::number(out, "prompt_tokens", usage.input);
+    put::number(out, "completion_tokens", usage.output);
+    put::number(out, "total_tokens", usage.total());
     out.extend_from_slice(br#","prompt_tokens_details":{"#);
-    number(out, "cached_tokens", usage.cached_input);
+    put::number(out, "cached_tokens", usage.cached_input);
     if usage.cache_write > 0 {
-        number(out, "cache_write_tokens", usage.cache_write);
+        put::number(out, "cache_write_tokens", usage.cache_write);
     }
-    number(out, "audio_tokens", usage.audio_input);
+    put::number(out, "audio_tokens", usage.audio_input);
     out.extend_from_slice(br#"},"completion_tokens_details":{"#);
-    number(out, "reasoning_tokens", usage.reasoning);
-    number(out, "audio_tokens", usage.audio_output);
+    put::number(out, "reasoning_tokens", usage.reasoning);
+    put::number(out, "audio_tokens", usage.audio_output);
     out.extend_from_slice(b"}}");
 }

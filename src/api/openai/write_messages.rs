@@ -1,10 +1,10 @@
 //! The conversation of a request, written for a provider.
 
-use super::wire::{comma, member, name};
+use super::wire::write_url;
 use super::write::call_id;
 use crate::api::Target;
 use crate::chat::{Losses, Part, Request, Role, Source, Turn};
-use crate::json::quote;
+use crate::json::{escape, quote, write as put};
 
 pub(super) fn messages(out: &mut Vec<u8>, request: &Request, target: &Target<'_>, losses: &mut Losses) {
     let mut writer = Messages { out, losses, target, shown: Vec::new() };
@@ -49,9 +49,9 @@ impl<'r> Messages<'_, 'r> {
     }
 
     fn open(&mut self, role: &str) {
-        comma(self.out);
+        put::comma(self.out);
         self.out.push(b'{');
-        member(self.out, "role", role);
+        put::text(self.out, "role", role);
     }
 
     fn mark(&mut self, marked: bool) {
@@ -65,9 +65,9 @@ impl<'r> Messages<'_, 'r> {
         self.show();
         self.open(role);
         if let Some(who) = &turn.name {
-            member(self.out, "name", who);
+            put::text(self.out, "name", who);
         }
-        name(self.out, "content");
+        put::field(self.out, "content");
         let parts: Vec<&Part> = turn.parts.iter().filter(|part| !matches!(part, Part::ToolResult { .. })).collect();
         match parts.as_slice() {
             [] => self.out.extend_from_slice(b"\"\""),
@@ -93,9 +93,9 @@ impl<'r> Messages<'_, 'r> {
     }
 
     fn text(&mut self, text: &str) {
-        comma(self.out);
+        put::comma(self.out);
         self.out.extend_from_slice(br#"{"type":"text""#);
-        member(self.out, "text", text);
+        put::text(self.out, "text", text);
         self.out.push(b'}');
     }
 
@@ -118,10 +118,10 @@ impl<'r> Messages<'_, 'r> {
                 self.mark(cache.is_some());
             }
             Part::Audio { data, format } => {
-                comma(self.out);
+                put::comma(self.out);
                 self.out.extend_from_slice(br#"{"type":"input_audio","input_audio":{"#);
-                member(self.out, "data", data);
-                member(self.out, "format", format);
+                put::text(self.out, "data", data);
+                put::text(self.out, "format", format);
                 self.out.extend_from_slice(b"}}");
             }
             Part::Thinking { .. } | Part::Redacted { .. } => {
@@ -135,20 +135,20 @@ impl<'r> Messages<'_, 'r> {
     }
 
     fn image(&mut self, source: &Source, detail: Option<&str>) {
-        let url = match source {
-            Source::Url(url) => url.clone(),
-            Source::Base64 { media_type, data } => data_url(media_type, data),
+        match source {
+            Source::Url(_) | Source::Base64 { .. } => {}
             Source::File(_) => {
                 self.losses.meaning("image.file", "this API takes images by URL or in the request, not by file id");
                 return;
             }
             Source::Text(_) => return,
-        };
-        comma(self.out);
+        }
+        put::comma(self.out);
         self.out.extend_from_slice(br#"{"type":"image_url","image_url":{"#);
-        member(self.out, "url", &url);
+        put::field(self.out, "url");
+        write_url(self.out, source);
         if let Some(detail) = detail {
-            member(self.out, "detail", detail);
+            put::text(self.out, "detail", detail);
         }
         self.out.extend_from_slice(b"}}");
     }
@@ -159,22 +159,31 @@ impl<'r> Messages<'_, 'r> {
                 let said: Vec<&str> = [title, context, Some(text)].into_iter().flatten().collect();
                 self.text(&said.join("\n\n"));
             }
-            Source::Base64 { media_type, data } => {
+            Source::Base64 { media_type, .. } => {
                 if let Some(context) = context {
                     self.text(context);
                 }
-                comma(self.out);
+                put::comma(self.out);
                 self.out.extend_from_slice(br#"{"type":"file","file":{"#);
                 let extension = media_type.rsplit('/').next().unwrap_or("pdf");
                 // The API demands a name.
-                member(self.out, "filename", title.unwrap_or(&format!("document.{extension}")));
-                member(self.out, "file_data", &data_url(media_type, data));
+                put::field(self.out, "filename");
+                match title {
+                    Some(title) => quote(self.out, title),
+                    None => {
+                        self.out.extend_from_slice(b"\"document.");
+                        escape(self.out, extension);
+                        self.out.push(b'"');
+                    }
+                }
+                put::field(self.out, "file_data");
+                write_url(self.out, source);
                 self.out.extend_from_slice(b"}}");
             }
             Source::File(id) if id.starts_with("file-") || id.starts_with("assistant-") => {
-                comma(self.out);
+                put::comma(self.out);
                 self.out.extend_from_slice(br#"{"type":"file","file":{"#);
-                member(self.out, "file_id", id);
+                put::text(self.out, "file_id", id);
                 self.out.extend_from_slice(b"}}");
             }
             Source::File(_) => self.losses.meaning("document.file", "the file is in another provider's store"),
@@ -193,9 +202,9 @@ impl<'r> Messages<'_, 'r> {
             .iter()
             .partition(|part| matches!(part, Part::Text { .. } | Part::Document { source: Source::Text(_), .. }));
         self.open("tool");
-        name(self.out, "tool_call_id");
+        put::field(self.out, "tool_call_id");
         call_id(self.out, id);
-        name(self.out, "content");
+        put::field(self.out, "content");
         match texts.as_slice() {
             [] if !others.is_empty() => quote(self.out, "The result is in the next user message."),
             [] => quote(self.out, if is_error { "Error" } else { "" }),
@@ -224,7 +233,7 @@ impl<'r> Messages<'_, 'r> {
             return;
         }
         self.open("user");
-        name(self.out, "content");
+        put::field(self.out, "content");
         self.out.push(b'[');
         for (id, parts) in shown {
             let mut label = b"Result of the tool call ".to_vec();
@@ -272,22 +281,22 @@ impl<'r> Messages<'_, 'r> {
         }
         self.open("assistant");
         if let Some(who) = &turn.name {
-            member(self.out, "name", who);
+            put::text(self.out, "name", who);
         }
-        name(self.out, "content");
+        put::field(self.out, "content");
         if text.is_empty() && (!calls.is_empty() || !refusal.is_empty() || audio.is_some()) {
             self.out.extend_from_slice(b"null");
         } else {
             quote(self.out, &text);
         }
         if !refusal.is_empty() {
-            member(self.out, "refusal", &refusal);
+            put::text(self.out, "refusal", &refusal);
         }
         if self.target.echo_reasoning && !thinking.is_empty() {
-            member(self.out, "reasoning_content", &thinking);
+            put::text(self.out, "reasoning_content", &thinking);
         }
         if let Some(raw) = audio {
-            name(self.out, "audio");
+            put::field(self.out, "audio");
             self.out.extend_from_slice(raw.get().as_bytes());
         }
         if !calls.is_empty() {
@@ -297,18 +306,18 @@ impl<'r> Messages<'_, 'r> {
     }
 
     fn calls(&mut self, calls: &[&Part]) {
-        name(self.out, "tool_calls");
+        put::field(self.out, "tool_calls");
         self.out.push(b'[');
         for call in calls {
-            comma(self.out);
+            put::comma(self.out);
             match call {
                 Part::ToolCall { id, name: tool, arguments, .. } => {
                     self.out.extend_from_slice(br#"{"type":"function","id":"#);
                     call_id(self.out, id);
-                    name(self.out, "function");
+                    put::field(self.out, "function");
                     self.out.push(b'{');
-                    member(self.out, "name", tool);
-                    member(self.out, "arguments", if arguments.is_empty() { "{}" } else { arguments });
+                    put::text(self.out, "name", tool);
+                    put::text(self.out, "arguments", if arguments.is_empty() { "{}" } else { arguments });
                     self.out.extend_from_slice(b"}}");
                 }
                 Part::Other { raw, .. } => self.out.extend_from_slice(raw.get().as_bytes()),
@@ -317,8 +326,4 @@ impl<'r> Messages<'_, 'r> {
         }
         self.out.push(b']');
     }
-}
-
-fn data_url(media_type: &str, data: &str) -> String {
-    format!("data:{media_type};base64,{data}")
 }

@@ -1,11 +1,10 @@
 //! A client's stream, written.
 
 use super::error;
-use super::wire::{digits, member, name, number};
 use super::write_answer::{annotation, finish_name, head, redacted, signed, tier_member, write_usage};
 use crate::api::{self, Asked};
 use crate::chat::{Event, Finish, Usage};
-use crate::json::quote;
+use crate::json::{quote, write as put};
 
 pub(super) struct Writer {
     asked: Asked,
@@ -37,7 +36,7 @@ impl Writer {
     fn chunk(&mut self, out: &mut Vec<u8>, index: u32, finish: Option<&str>, delta: impl FnOnce(&mut Vec<u8>)) {
         self.open(out);
         out.extend_from_slice(br#","choices":[{"index":"#);
-        digits(out, u64::from(index));
+        put::digits(out, u64::from(index));
         out.extend_from_slice(br#","delta":{"#);
         if self.choice(index).is_none() {
             self.choices.push(Choice { index, ..Choice::default() });
@@ -69,7 +68,7 @@ impl Writer {
     }
 
     fn text(&mut self, out: &mut Vec<u8>, choice: u32, text: &str) {
-        self.chunk(out, choice, None, |out| member(out, "content", text));
+        self.chunk(out, choice, None, |out| put::text(out, "content", text));
         if let Some(choice) = self.choice(choice) {
             choice.chars = choice.chars.saturating_add(text.chars().count());
         }
@@ -95,12 +94,12 @@ impl Writer {
             if empty.peek().is_none() {
                 return;
             }
-            name(out, "tool_calls");
+            put::field(out, "tool_calls");
             out.push(b'[');
             for (tool, _) in empty {
-                super::wire::comma(out);
+                put::comma(out);
                 out.push(b'{');
-                number(out, "index", tool);
+                put::number(out, "index", tool);
                 out.extend_from_slice(br#","function":{"arguments":"{}"}}"#);
             }
             out.push(b']');
@@ -128,14 +127,14 @@ impl Writer {
     fn tool_start(&mut self, out: &mut Vec<u8>, index: u32, tool: u32, id: &str, tool_name: &str) {
         if self.asked.schema_tool {
             if self.choice(index).is_none() {
-                self.chunk(out, index, None, |out| member(out, "content", ""));
+                self.chunk(out, index, None, |out| put::text(out, "content", ""));
             }
         } else {
             self.chunk(out, index, None, |out| {
-                name(out, "tool_calls");
+                put::field(out, "tool_calls");
                 out.extend_from_slice(br#"[{"index":"#);
-                digits(out, u64::from(tool));
-                member(out, "id", id);
+                put::digits(out, u64::from(tool));
+                put::text(out, "id", id);
                 out.extend_from_slice(br#","type":"function","function":{"name":"#);
                 quote(out, tool_name);
                 out.extend_from_slice(br#","arguments":""}}]"#);
@@ -152,12 +151,12 @@ impl Writer {
             *come = true;
         }
         if self.asked.schema_tool {
-            return self.chunk(out, index, None, |out| member(out, "content", json));
+            return self.chunk(out, index, None, |out| put::text(out, "content", json));
         }
         self.chunk(out, index, None, |out| {
-            name(out, "tool_calls");
+            put::field(out, "tool_calls");
             out.extend_from_slice(br#"[{"index":"#);
-            digits(out, u64::from(tool));
+            put::digits(out, u64::from(tool));
             out.extend_from_slice(br#","function":{"arguments":"#);
             quote(out, json);
             out.extend_from_slice(b"}}]");
@@ -180,7 +179,7 @@ impl api::Writer for Writer {
                     tier_member(&mut self.head, tier);
                 }
                 if let Some(fingerprint) = system_fingerprint {
-                    member(&mut self.head, "system_fingerprint", fingerprint);
+                    put::text(&mut self.head, "system_fingerprint", fingerprint);
                 }
                 self.usage = *usage;
                 self.chunk(out, 0, None, |out| out.extend_from_slice(br#","content":"","refusal":null"#));
@@ -193,7 +192,7 @@ impl api::Writer for Writer {
                 }
             }
             Event::Refusal { choice, text } => {
-                self.chunk(out, *choice, None, |out| member(out, "refusal", text));
+                self.chunk(out, *choice, None, |out| put::text(out, "refusal", text));
                 if let Some(choice) = self.choice(*choice) {
                     choice.refused = true;
                 }
@@ -204,23 +203,23 @@ impl api::Writer for Writer {
                 }
                 let whole = self.choice(*choice).map_or((0, 0), |c| (c.block, c.chars));
                 self.chunk(out, *choice, None, |out| {
-                    name(out, "annotations");
+                    put::field(out, "annotations");
                     out.push(b'[');
                     annotation(out, citation, whole);
                     out.push(b']');
                 });
             }
             Event::Thinking { choice, text } => {
-                self.chunk(out, *choice, None, |out| member(out, "reasoning_content", text));
+                self.chunk(out, *choice, None, |out| put::text(out, "reasoning_content", text));
             }
             Event::Signature { choice, signature } => self.chunk(out, *choice, None, |out| {
-                name(out, "thinking_blocks");
+                put::field(out, "thinking_blocks");
                 out.push(b'[');
                 signed(out, "", signature);
                 out.push(b']');
             }),
             Event::Redacted { choice, data } => self.chunk(out, *choice, None, |out| {
-                name(out, "thinking_blocks");
+                put::field(out, "thinking_blocks");
                 out.push(b'[');
                 redacted(out, data);
                 out.push(b']');
@@ -230,7 +229,7 @@ impl api::Writer for Writer {
             Event::Logprobs { choice, raw } => {
                 self.open(out);
                 out.extend_from_slice(br#","choices":[{"index":"#);
-                digits(out, u64::from(*choice));
+                put::digits(out, u64::from(*choice));
                 out.extend_from_slice(br#","delta":{},"logprobs":"#);
                 out.extend_from_slice(raw.get().as_bytes());
                 out.extend_from_slice(b",\"finish_reason\":null}]}\n\n");
