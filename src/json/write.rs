@@ -2,6 +2,7 @@
 
 use super::quote;
 
+#[inline(never)]
 pub fn comma(out: &mut Vec<u8>) {
     if !matches!(out.last(), None | Some(b'{' | b'[')) {
         out.push(b',');
@@ -9,6 +10,7 @@ pub fn comma(out: &mut Vec<u8>) {
 }
 
 /// A member's name: its value follows.
+#[inline(never)]
 pub fn field(out: &mut Vec<u8>, name: &'static str) {
     comma(out);
     out.push(b'"');
@@ -16,16 +18,19 @@ pub fn field(out: &mut Vec<u8>, name: &'static str) {
     out.extend_from_slice(b"\":");
 }
 
+#[inline(never)]
 pub fn text(out: &mut Vec<u8>, name: &'static str, value: &str) {
     field(out, name);
     quote(out, value);
 }
 
+#[inline(never)]
 pub fn raw(out: &mut Vec<u8>, name: &'static str, value: &str) {
     field(out, name);
     out.extend_from_slice(value.as_bytes());
 }
 
+#[inline(never)]
 pub fn number(out: &mut Vec<u8>, name: &'static str, value: u64) {
     field(out, name);
     digits(out, value);
