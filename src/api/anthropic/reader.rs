@@ -12,6 +12,9 @@ use std::borrow::Cow;
 /// Blocks that may be open at once: providers open one at a time.
 const MAX_OPEN: usize = 64;
 
+/// After an event of more bytes the tree's room is given back: a stream holds little memory.
+const MOST_KEPT: usize = 16 << 10;
+
 #[derive(Default)]
 pub(super) struct Reader {
     frames: Decoder,
@@ -112,6 +115,9 @@ impl State {
         let Some(data) = frame.data else { return };
         if let Err(error) = self.event(tree, frame.name, data, sink) {
             self.fail(error, sink);
+        }
+        if data.len() > MOST_KEPT {
+            *tree = Tree::default();
         }
     }
 
