@@ -4,7 +4,7 @@ use super::model::Abilities;
 use super::parts::{self, Writing};
 use crate::chat::{Losses, Part, Request, Role, Turn};
 use crate::json::Tree;
-use crate::json::write::{comma, field, raw, text};
+use crate::json::write::{comma, raw, text};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
@@ -130,8 +130,7 @@ fn write_system(out: &mut Vec<u8>, system: &[&Part], told: Option<&str>, writing
         ([], Some(words)) => text(out, "system", words),
         ([Part::Text { text: words, cache: None, .. }], None) => text(out, "system", words),
         _ => {
-            field(out, "system");
-            out.push(b'[');
+            raw(out, "system", "[");
             for part in system {
                 comma(out);
                 writing.part(out, part, false);
@@ -146,8 +145,7 @@ fn write_system(out: &mut Vec<u8>, system: &[&Part], told: Option<&str>, writing
 }
 
 fn write_messages(out: &mut Vec<u8>, messages: &[Message<'_>], writing: &mut Writing<'_>) {
-    field(out, "messages");
-    out.push(b'[');
+    raw(out, "messages", "[");
     if messages.first().is_none_or(|message| message.side == Side::Assistant) {
         if !messages.is_empty() {
             writing.losses.hint("first_turn", "the model's API wants a user's turn first: one is put there");

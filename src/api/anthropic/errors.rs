@@ -3,7 +3,7 @@
 use super::text_of;
 use crate::error::{Error, Fault, Kind};
 use crate::json::Value;
-use crate::json::write::{field, text};
+use crate::json::write::{raw, text};
 use std::borrow::Cow;
 
 /// Characters of a provider's message that are passed on.
@@ -58,7 +58,7 @@ fn make(status: u16, word: Option<&str>, message: Option<Cow<'_, str>>) -> Error
     let message = match kind {
         // Its words are about the gateway's own account.
         Kind::Authentication | Kind::Permission => CREDENTIALS.to_owned(),
-        _ if message.trim().is_empty() => format!("the provider answered with status {status}"),
+        _ if message.trim().is_empty() => ["the provider answered with status ", &status.to_string()].concat(),
         _ => message.chars().take(MAX_MESSAGE).collect(),
     };
     let code = match kind {
@@ -103,8 +103,7 @@ pub(super) fn write(error: &Error) -> (u16, Vec<u8>) {
     };
     let mut out = vec![b'{'];
     text(&mut out, "type", "error");
-    field(&mut out, "error");
-    out.push(b'{');
+    raw(&mut out, "error", "{");
     text(&mut out, "type", word(error));
     text(&mut out, "message", &error.text());
     out.extend_from_slice(b"}}");

@@ -127,8 +127,7 @@ impl Writing<'_> {
                     text(out, "context", context);
                 }
                 if let Some(enabled) = citations {
-                    field(out, "citations");
-                    out.push(b'{');
+                    raw(out, "citations", "{");
                     flag(out, "enabled", *enabled);
                     out.push(b'}');
                 }

@@ -346,6 +346,43 @@ fn an_answer_that_is_watched_has_its_usage() {
 }
 
 #[test]
+fn only_a_block_that_comes_with_something_is_content() {
+    let cases = [
+        (r#""content_block":{"type":"text","text":"redacted_thinking _use"}"#, false),
+        (r#""content_block":{"type":"thinking","thinking":""}"#, false),
+        (r#""content_block":{"type":"redacted_thinking","data":"x"}"#, true),
+        (r#""content_block":{"type":"server_tool_use","id":"1"}"#, true),
+        (r#""content_block":7"#, false),
+    ];
+    for (rest, content) in cases {
+        let data = format!(r#"{{"type":"content_block_start",{rest}}}"#);
+        for name in [b"".as_slice(), b"content_block_start"] {
+            let mut seen = Seen::default();
+            Anthropic.watch_event(name, data.as_bytes(), false, &mut seen);
+            assert_eq!(seen.content, content, "{data}");
+        }
+    }
+}
+
+#[test]
+fn types_that_no_client_needs_do_not_end_a_stream() {
+    let stream = concat!(
+        "data: {\"type\":\"message_start\",\"message\":{\"id\":7,\"model\":\"m\",\"usage\":{\"input_tokens\":3.0,\"output_tokens\":\"1\"}}}\n\n",
+        "data: {\"type\":\"content_block_start\",\"index\":\"0\",\"content_block\":{\"type\":\"text\",\"text\":null}}\n\n",
+        "data: {\"type\":\"content_block_delta\",\"index\":\"0\",\"delta\":{\"type\":\"text_delta\",\"text\":\"a\\n\"}}\n\n",
+        "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\",\"stop_sequence\":1},\"usage\":[]}\n\n",
+        "event: message_stop\ndata: x\n\n",
+    );
+    let all = events(stream.as_bytes(), 9);
+    assert!(all[0].contains("input: 3, ") && all[0].contains("model: \"m\""), "{all:?}");
+    assert!(all[1].contains(r#"text: "a\n""#) && all[2].contains("reason: Stop") && all[3] == "End", "{all:?}");
+    // Content that cannot be read is not passed over.
+    let lost =
+        events(b"data: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":1}}\n\n", 99);
+    assert!(lost.len() == 1 && lost[0].starts_with("Error"), "{lost:?}");
+}
+
+#[test]
 fn only_the_model_is_spliced() {
     let target = |model| Target { model, max_tokens: 1, stream_usage: true, echo_reasoning: false };
     let body = br#"{ "messages" : [], "model":"a", "new":{"b":1.50} }"#;

@@ -4,7 +4,7 @@ use super::model::{Abilities, Thinks};
 use super::tools;
 use crate::api::Target;
 use crate::chat::{Effort, Losses, Part, Request, Role};
-use crate::json::write::{field, number, raw, text};
+use crate::json::write::{number, raw, text};
 
 /// The least budget that is accepted.
 const LEAST_BUDGET: u64 = 1024;
@@ -124,8 +124,7 @@ impl Plan {
         if self.mode == Mode::Unsaid {
             return;
         }
-        field(out, "thinking");
-        out.push(b'{');
+        raw(out, "thinking", "{");
         match self.mode {
             Mode::Budget(tokens) => {
                 text(out, "type", "enabled");

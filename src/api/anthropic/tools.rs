@@ -4,7 +4,7 @@ use super::model::Abilities;
 use super::schema;
 use crate::chat::{Losses, Part, Request, Tool, ToolChoice};
 use crate::error::Error;
-use crate::json::write::{comma, field, flag, raw as raw_field, text};
+use crate::json::write::{comma, field, flag, raw, text};
 use crate::json::{Tree, Value, quote};
 use std::borrow::Cow;
 
@@ -60,8 +60,7 @@ pub(super) fn write(
     losses: &mut Losses,
 ) {
     if let Some((schema, description)) = stand_in {
-        field(out, "tools");
-        out.push(b'[');
+        raw(out, "tools", "[");
         declare(out, SCHEMA_TOOL, Some(description.unwrap_or("Gives the answer, in the form that is asked for.")));
         field(out, "input_schema");
         input_schema(out, Some(schema));
@@ -151,7 +150,7 @@ fn one(out: &mut Vec<u8>, tool: &Tool, can: &Abilities, losses: &mut Losses) {
         }
     }
     if let Some(cache) = &tool.cache {
-        raw_field(out, "cache_control", cache.get());
+        raw(out, "cache_control", cache.get());
     }
     out.push(b'}');
 }
@@ -193,8 +192,7 @@ fn choose(out: &mut Vec<u8>, request: &Request, offered: bool) {
         Some(ToolChoice::Named(_)) => "tool",
         Some(ToolChoice::None) => "none",
     };
-    field(out, "tool_choice");
-    out.push(b'{');
+    raw(out, "tool_choice", "{");
     text(out, "type", kind);
     if let Some(ToolChoice::Named(name)) = choice {
         text(out, "name", name);

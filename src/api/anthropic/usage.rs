@@ -3,7 +3,7 @@
 use super::text_of;
 use crate::chat;
 use crate::json::Value;
-use crate::json::write::{field, number, text};
+use crate::json::write::{number, raw, text};
 use std::borrow::Cow;
 
 /// What is known after `said`, a usage object, is said as well. In a stream each mention replaces what was said
@@ -58,8 +58,7 @@ pub(super) fn write(out: &mut Vec<u8>, usage: &chat::Usage, service_tier: Option
     number(out, "cache_read_input_tokens", cached);
     number(out, "output_tokens", usage.output);
     if usage.reasoning > 0 {
-        field(out, "output_tokens_details");
-        out.push(b'{');
+        raw(out, "output_tokens_details", "{");
         number(out, "thinking_tokens", usage.reasoning);
         out.push(b'}');
     }

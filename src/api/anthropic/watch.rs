@@ -30,15 +30,15 @@ pub(super) fn event(name: &[u8], data: &[u8], seen: &mut Seen) {
         return;
     }
     let kind = if matches!(name, b"" | b"message") { unnamed(data) } else { name };
+    let mut tree = Tree::default();
     match kind {
         b"content_block_delta" => seen.content = true,
         // Sealed thinking and calls come whole in it; empty text is no content.
         b"content_block_start" => {
-            seen.content |=
-                [b"_use\"".as_slice(), b"redacted_thinking"].iter().any(|w| memchr::memmem::find(data, w).is_some());
+            let block = tree.read(data).ok().and_then(|event| event.at(&["content_block", "type"])?.text());
+            seen.content |= block.is_some_and(|kind| kind.ends_with("_use") || kind == "redacted_thinking");
         }
         b"message_start" | b"message_delta" => {
-            let mut tree = Tree::default();
             let Ok(event) = tree.read(data) else { return };
             note(seen, event);
             if let Some(message) = event.get("message") {
@@ -46,7 +46,7 @@ pub(super) fn event(name: &[u8], data: &[u8], seen: &mut Seen) {
             }
         }
         b"message_stop" => seen.ended = true,
-        b"error" => seen.error = Some(errors::in_answer(Tree::default().read(data).ok())),
+        b"error" => seen.error = Some(errors::in_answer(tree.read(data).ok())),
         _ => {}
     }
 }
@@ -54,7 +54,7 @@ pub(super) fn event(name: &[u8], data: &[u8], seen: &mut Seen) {
 /// The type of an event without a name. It stands first in all that is known to be sent.
 fn unnamed(data: &[u8]) -> &[u8] {
     let quoted = |rest: &'_ [u8]| rest.iter().position(|byte| *byte == b'"');
-    let Some(at) = memchr::memmem::find(data, b"\"type\"") else { return b"" };
+    let Some(at) = data.windows(6).position(|name| name == b"\"type\"") else { return b"" };
     let Some(rest) = data.get(at.saturating_add(6)..) else { return b"" };
     let Some(start) = quoted(rest).map(|at| at.saturating_add(1)) else { return b"" };
     let Some(rest) = rest.get(start..) else { return b"" };

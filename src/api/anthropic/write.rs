@@ -58,8 +58,7 @@ pub(super) fn request(request: &Request, target: &Target<'_>) -> Written {
         raw(&mut out, "cache_control", cache.get());
     }
     if let Some(user) = &request.user {
-        field(&mut out, "metadata");
-        out.push(b'{');
+        raw(&mut out, "metadata", "{");
         text(&mut out, "user_id", user);
         out.push(b'}');
     }
@@ -138,8 +137,7 @@ fn output_config(out: &mut Vec<u8>, effort: Option<&'static str>, form: &Form<'_
     if effort.is_none() && format.is_none() {
         return;
     }
-    field(out, "output_config");
-    out.push(b'{');
+    raw(out, "output_config", "{");
     if let Some(effort) = effort {
         text(out, "effort", effort);
     }
@@ -147,8 +145,7 @@ fn output_config(out: &mut Vec<u8>, effort: Option<&'static str>, form: &Form<'_
         if tight.loosened {
             losses.hint("schema_constraints", "constraints that the model is not held to are described to it");
         }
-        field(out, "format");
-        out.push(b'{');
+        raw(out, "format", "{");
         text(out, "type", "json_schema");
         field(out, "schema");
         out.extend_from_slice(&tight.json);
@@ -165,8 +162,7 @@ fn stops(out: &mut Vec<u8>, request: &Request, losses: &mut Losses) {
     if kept.is_empty() {
         return;
     }
-    field(out, "stop_sequences");
-    out.push(b'[');
+    raw(out, "stop_sequences", "[");
     for stop in kept {
         comma(out);
         crate::json::quote(out, stop);
