@@ -1,0 +1,139 @@
+//! A counter as bytes. Numbers are LEB128: most are small.
+
+use super::counter::{Cell, Counter, Held};
+use super::lease::{Lease, Pending};
+
+pub fn put(out: &mut Vec<u8>, mut number: u64) {
+    while number > 0x7f {
+        out.push(u8::try_from(number & 0x7f).unwrap_or(0) | 0x80);
+        number >>= 7;
+    }
+    out.push(u8::try_from(number).unwrap_or(0));
+}
+
+/// Reads what [`put`] wrote; `None`: that is no number, or there are no bytes.
+pub fn number(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        let bits = u64::from(byte & 0x7f);
+        if shift == 63 && bits > 1 {
+            return None;
+        }
+        number |= bits << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+pub fn take<'a>(bytes: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
+    let (head, rest) = bytes.split_at_checked(len)?;
+    *bytes = rest;
+    Some(head)
+}
+
+/// Bit 0: a lease; bit 1: the one before it.
+const LEASE: u64 = 1;
+const PAST: u64 = 2;
+
+pub fn has_lease(body: &[u8]) -> bool {
+    body.first().is_some_and(|flags| *flags != 0)
+}
+
+pub fn encode(counter: &Counter, out: &mut Vec<u8>) {
+    let flag = |set: bool, bit| if set { bit } else { 0 };
+    put(out, flag(counter.lease.is_some(), LEASE) | flag(counter.past.is_some(), PAST));
+    put(out, counter.seen);
+    put(out, u64::from(counter.crossed));
+    put(out, size(counter.cells.all()));
+    for cell in counter.cells.all() {
+        put(out, cell.start);
+        put(out, cell.used);
+    }
+    put(out, size(counter.held.all()));
+    for held in counter.held.all() {
+        put(out, held.cell);
+        put(out, held.due);
+        put(out, held.amount);
+    }
+    for lease in counter.lease.iter().chain(&counter.past) {
+        encode_lease(lease, out);
+    }
+}
+
+fn size<T>(list: &[T]) -> u64 {
+    u64::try_from(list.len()).unwrap_or(0)
+}
+
+pub fn decode(mut bytes: &[u8]) -> Option<Counter> {
+    let bytes = &mut bytes;
+    let flags = number(bytes)?;
+    let mut counter =
+        Counter { seen: number(bytes)?, crossed: u8::try_from(number(bytes)?).ok()?, ..Counter::default() };
+    for _ in 0..number(bytes)? {
+        let cell = Cell { start: number(bytes)?, used: number(bytes)? };
+        counter.cells.push(cell).then_some(())?;
+    }
+    for _ in 0..number(bytes)? {
+        let held = Held { cell: number(bytes)?, due: number(bytes)?, amount: number(bytes)? };
+        counter.held.push(held).then_some(())?;
+    }
+    if flags & LEASE != 0 {
+        counter.lease = Some(decode_lease(bytes)?);
+    }
+    if flags & PAST != 0 {
+        counter.past = Some(decode_lease(bytes)?);
+    }
+    (flags <= LEASE | PAST && bytes.is_empty()).then_some(counter)
+}
+
+fn encode_lease(lease: &Lease, out: &mut Vec<u8>) {
+    let Lease { start, end, limit, total, acked, ceil, born, seq, until, synced, size, free, dry, busy, pending } =
+        *lease;
+    for field in [start, end, limit, total, acked, ceil, born, seq, until, synced, size, free, dry, u64::from(busy)] {
+        put(out, field);
+    }
+    put(out, u64::from(pending.is_some()));
+    if let Some(Pending { first, sent, total, acked, born, have, need, want }) = pending {
+        for field in [first, sent, total, acked, born, have, need, want] {
+            put(out, field);
+        }
+    }
+}
+
+fn decode_lease(bytes: &mut &[u8]) -> Option<Lease> {
+    let mut next = || number(bytes);
+    let mut lease = Lease {
+        start: next()?,
+        end: next()?,
+        limit: next()?,
+        total: next()?,
+        acked: next()?,
+        ceil: next()?,
+        born: next()?,
+        seq: next()?,
+        until: next()?,
+        synced: next()?,
+        size: next()?,
+        free: next()?,
+        dry: next()?,
+        busy: next()? != 0,
+        pending: None,
+    };
+    if next()? != 0 {
+        lease.pending = Some(Pending {
+            first: next()?,
+            sent: next()?,
+            total: next()?,
+            acked: next()?,
+            born: next()?,
+            have: next()?,
+            need: next()?,
+            want: next()?,
+        });
+    }
+    Some(lease)
+}

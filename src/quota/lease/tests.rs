@@ -1,0 +1,92 @@
+use super::*;
+
+const NOW: Millis = 1_795_248_000_000;
+const SLOT: Slot = Slot(7);
+const DAY: Piece = Piece { start: NOW - 1000, end: NOW + 86_400_000 };
+
+fn answer(lease: &Lease, amount: u64, free: u64) -> Answer {
+    Answer { born: 5, seq: lease.seq, lease: amount, free, share: free / 4 }
+}
+
+#[test]
+fn a_first_call_asks_and_those_after_it_do_not() {
+    let mut lease = Lease::new(DAY, 1000, 0);
+    assert_eq!(lease.word(0, 10, NOW), Word::Ask);
+    let message = lease.ask(SLOT, 0, 10, NOW);
+    assert_eq!((message.need, message.want, message.have), (10, 80, 0));
+    assert_eq!(lease.ask(SLOT, 0, 10, NOW), message, "the same until it is answered");
+    let answer = answer(&lease, 80, 920);
+    assert!(lease.answered(&answer, 0, NOW + 2));
+    assert!(!lease.answered(&answer, 0, NOW + 3), "an answer counts once");
+    assert_eq!(lease.word(0, 80, NOW + 2), Word::Yes);
+    assert_eq!(lease.word(0, 81, NOW + 2), Word::Ask);
+    assert_eq!(lease.word(0, 1001, NOW + 2), Word::No);
+    assert_eq!(lease.word(0, 80, NOW + ADMIT), Word::Ask, "an old lease admits nothing");
+}
+
+#[test]
+fn a_lease_is_renewed_before_it_runs_dry_and_given_back_when_idle() {
+    let mut lease = Lease::new(DAY, 1_000_000, 0);
+    lease.ask(SLOT, 0, 10, NOW);
+    lease.answered(&answer(&lease, 80, 900_000), 0, NOW);
+    assert_eq!(lease.touched(SLOT, 40, NOW + 1), None);
+    let message = lease.touched(SLOT, 50, NOW + 2).expect("it runs low");
+    assert_eq!((message.need, message.want, message.have), (0, 160, 80), "used up fast: twice as much");
+    lease.answered(&answer(&lease, 240, 900_000), 50, NOW + 3);
+    lease.total = 50;
+    let told = lease.due(SLOT, 50, NOW + 4 + ADMIT / 2).expect("it has to be told what was used");
+    assert_eq!((told.total, told.have, told.want), (50, 0, 0), "and what is not used is given back");
+    assert_eq!(lease.word(50, 1, NOW + 5 + ADMIT / 2), Word::Ask);
+}
+
+#[test]
+fn a_store_without_more_is_believed_for_a_moment() {
+    let mut lease = Lease::new(DAY, 1000, 0);
+    lease.ask(SLOT, 0, 10, NOW);
+    lease.answered(&answer(&lease, 0, 3), 0, NOW);
+    assert_eq!(lease.word(0, 10, NOW + 1), Word::No);
+    assert_eq!(lease.word(0, 3, NOW + 1), Word::Ask, "this would fit");
+    assert_eq!(lease.word(0, 10, NOW + DRY), Word::Ask);
+}
+
+#[test]
+fn a_store_that_does_not_answer_is_down_and_loses_nothing() {
+    let mut lease = Lease::new(DAY, 1000, 0);
+    let first = lease.ask(SLOT, 0, 10, NOW);
+    assert_eq!(lease.word(0, 10, NOW + DOWN - 1), Word::Ask);
+    assert_eq!(lease.word(0, 10, NOW + DOWN), Word::Down);
+    lease.total = 70;
+    let again = lease.due(SLOT, 70, NOW + RETRY).expect("sent again");
+    assert_eq!(again, Message { keep_ms: again.keep_ms, ..first }, "as it was");
+    assert_eq!(lease.due(SLOT, 70, NOW + RETRY + 1), None);
+    lease.answered(&answer(&lease, 80, 920), 70, NOW + 9000);
+    let told = lease.due(SLOT, 70, NOW + 9000 + ADMIT).expect("what was settled meanwhile");
+    assert_eq!((told.total, told.acked), (70, 0));
+}
+
+#[test]
+fn what_is_more_than_fair_is_given_back() {
+    let mut lease = Lease::new(DAY, 1000, 0);
+    lease.ask(SLOT, 0, 10, NOW);
+    lease.answered(&answer(&lease, 80, 900), 0, NOW);
+    lease.touched(SLOT, 10, NOW + 1);
+    lease.due(SLOT, 10, NOW + ADMIT / 2).expect("renewed");
+    lease.answered(&answer(&lease, 80, 8), 10, NOW + ADMIT / 2);
+    assert_eq!(lease.ceil, 12);
+    let back = lease.due(SLOT, 10, NOW + ADMIT / 2 + 1).expect("at once");
+    assert_eq!((back.have, back.want), (12, 0));
+}
+
+#[test]
+fn the_end_of_a_window_is_told_and_nothing_of_it_is_kept() {
+    let mut lease = Lease::new(DAY, 1000, 0);
+    lease.ask(SLOT, 0, 10, NOW);
+    lease.answered(&answer(&lease, 80, 900), 0, NOW);
+    lease.total = 30;
+    let mut past = lease.over();
+    let told = past.due(SLOT, 0, DAY.end).expect("told");
+    assert_eq!((told.total, told.have, told.want, told.start), (30, 0, 0, DAY.start));
+    past.answered(&answer(&past, 0, 0), 0, DAY.end + 1);
+    assert!(!past.owes());
+    assert_eq!(past.due(SLOT, 0, DAY.end + ADMIT), None);
+}

@@ -1,0 +1,146 @@
+//! Limits: reserve an upper bound before a call leaves, settle to the truth when it is over.
+//!
+//! Every counter is a value in shared data that is changed by compare-and-set, so it is exact over all workers. With a
+//! store, what one Envoy admits is bounded by its lease. Amounts are whole numbers; money is billionths of a dollar.
+//!
+//! May use: host.
+//!
+//! To add: a unit is a field of [`Amounts`] and its line in `Unit` and `Amounts::of`.
+
+mod codec;
+mod counter;
+mod hash;
+mod lease;
+mod list;
+mod reserve;
+pub mod resp;
+mod settle;
+mod sync;
+mod table;
+mod windows;
+
+pub use counter::MAX_TTL;
+pub use lease::{ADMIT, Answer, MAX_AMOUNT, Message, RETRY};
+pub use reserve::{Ask, Quota, Reason, Refusal, Reservation, Reserved, Standing, When};
+pub use settle::{Crossed, Settled};
+pub use table::{Closed, DEFAULT_PAGES, Table};
+pub use windows::{Piece, Span, Window};
+
+use hash::Hasher;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    Requests,
+    Concurrent,
+    Tokens,
+    InputTokens,
+    OutputTokens,
+    /// Billionths of a dollar.
+    Usd,
+}
+
+/// What a call uses, at most or in truth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amounts {
+    pub requests: u64,
+    /// 1 while it runs, 0 when it is settled.
+    pub concurrent: u64,
+    pub input_tokens: u64,
+    pub output_tokens: u64,
+    pub usd: u64,
+}
+
+impl Amounts {
+    pub fn of(&self, unit: Unit) -> u64 {
+        match unit {
+            Unit::Requests => self.requests,
+            Unit::Concurrent => self.concurrent,
+            Unit::Tokens => self.input_tokens.saturating_add(self.output_tokens),
+            Unit::InputTokens => self.input_tokens,
+            Unit::OutputTokens => self.output_tokens,
+            Unit::Usd => self.usd,
+        }
+    }
+}
+
+/// What is done when a limit is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The call is refused; whether it then goes to another model is the caller's matter.
+    Enforce,
+    /// The call is counted and never refused.
+    Report,
+}
+
+/// Where a limit is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// In this Envoy.
+    Local,
+    /// For all Envoys that use the store. Not for sliding windows.
+    Fleet(Down),
+}
+
+/// What is done while the store does not answer. All is counted and told to it afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Down {
+    /// What is left of the lease is used, then calls are refused.
+    Deny,
+    /// Each Envoy admits up to the whole limit.
+    Allow,
+    /// Each Envoy admits up to so many thousandths of the limit.
+    Local(u16),
+}
+
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub unit: Unit,
+    pub window: Window,
+    pub amount: u64,
+    pub mode: Mode,
+    /// In percent of the amount, at most eight.
+    pub thresholds: Vec<u8>,
+    pub store: Store,
+    seed: Hasher,
+}
+
+/// A counter's key: which limit, and whose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Slot(pub u128);
+
+impl Rule {
+    /// `name`, unit and window make a limit the same one after a change of the configuration; all else may change.
+    pub fn new(name: &str, unit: Unit, window: Window, amount: u64) -> Self {
+        let window = if unit == Unit::Concurrent { Window::Total } else { window };
+        let mut seed = Hasher::default();
+        seed.part(name.as_bytes());
+        seed.bytes(&[unit as u8]);
+        seed.bytes(&window.tag());
+        Self { unit, window, amount, mode: Mode::Enforce, thresholds: Vec::new(), store: Store::Local, seed }
+    }
+
+    /// The key for these dimensions and values, in the order of the limit's `by`.
+    pub fn slot(&self, dimensions: &[(&str, &str)]) -> Slot {
+        let mut hasher = self.seed.clone();
+        hasher.bytes(b"k");
+        for (dimension, value) in dimensions {
+            hasher.part(dimension.as_bytes());
+            hasher.part(value.as_bytes());
+        }
+        Slot(hasher.finish())
+    }
+
+    /// The key of the counter that keys without room share.
+    fn crowd(&self) -> Slot {
+        let mut hasher = self.seed.clone();
+        hasher.bytes(b"c");
+        Slot(hasher.finish())
+    }
+
+    fn enforced(&self) -> bool {
+        self.mode == Mode::Enforce
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,295 @@
+//! Several limits at once: all must have room, or none is touched.
+
+use super::counter::due;
+use super::lease::{Lease, MAX_AMOUNT, Message, Word};
+use super::table::{ATTEMPTS, Closed, Seat, Table};
+use super::{Amounts, Down, Rule, Slot, Store};
+use crate::host::Millis;
+use std::rc::Rc;
+
+/// All limits of this Envoy.
+#[derive(Clone, Copy)]
+pub struct Quota<'a> {
+    pub(super) table: Table<'a>,
+}
+
+/// One limit that a call has to pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'r> {
+    pub rule: &'r Rc<Rule>,
+    pub slot: Slot,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct When {
+    pub now: Millis,
+    /// How long until the call is taken for lost; [`super::MAX_TTL`] at most.
+    pub ttl: Millis,
+    /// The store was asked for this call, and did not answer.
+    pub failed: bool,
+}
+
+#[derive(Debug)]
+pub enum Reserved {
+    Held(Reservation),
+    Refused(Refusal),
+    /// The store has to be asked first: send the messages, pass the answers to [`Quota::answered`], reserve again. No
+    /// limit holds anything.
+    Ask,
+}
+
+/// What a call holds of its limits. To be settled once, on whatever ending; lost, it lapses at its deadline.
+#[must_use]
+#[derive(Debug, Default)]
+pub struct Reservation {
+    pub(super) parts: Vec<Part>,
+}
+
+#[derive(Debug)]
+pub(super) struct Part {
+    pub rule: Rc<Rule>,
+    /// Its place in what was asked.
+    pub index: usize,
+    pub slot: Slot,
+    pub crowded: bool,
+    /// The piece of the window that it counts in, even if it is settled later.
+    pub cell: Millis,
+    pub due: u64,
+    pub amount: u64,
+    pub standing: Standing,
+}
+
+/// Where a limit stands, for `x-ratelimit-*`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    pub limit: u64,
+    pub remaining: u64,
+    /// Until all of it is there again; 0: it is, or never will be.
+    pub reset: Millis,
+    /// The limit is only reported, and this call passed it.
+    pub over: bool,
+    /// Counted together with other keys, for want of room.
+    pub crowded: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which of the limits asked for.
+    pub index: usize,
+    pub reason: Reason,
+    /// `None`: it will never fit.
+    pub retry_after: Option<Millis>,
+    pub standing: Standing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    Spent,
+    /// The store does not answer, and the limit is set to deny.
+    Down,
+    Closed(Closed),
+}
+
+/// When a call may come again that was not refused for what was used.
+const SHORTLY: Millis = 1000;
+
+enum Judged {
+    Fits,
+    Refused(Refusal),
+    Ask(Message),
+}
+
+enum Stop {
+    Refused(Refusal),
+    Ask,
+    /// Another worker was first: from the beginning.
+    Again,
+}
+
+impl Reservation {
+    /// The limits it holds, by their place in what was asked, as they stood when it was made.
+    pub fn standings(&self) -> impl Iterator<Item = (usize, &Standing)> {
+        self.parts.iter().map(|part| (part.index, &part.standing))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+}
+
+impl<'a> Quota<'a> {
+    pub fn new(table: Table<'a>) -> Self {
+        Self { table }
+    }
+
+    /// Reserves `upper` in every limit, or in none. `messages` are for the store; only [`Reserved::Ask`] waits for them.
+    pub fn reserve(&self, asks: &[Ask<'_>], upper: &Amounts, when: &When, messages: &mut Vec<Message>) -> Reserved {
+        for _ in 0..ATTEMPTS {
+            let mut held = Reservation::default();
+            let stop = match self.look(asks, upper, when, messages) {
+                Ok(seats) => match self.hold_all(asks, seats, upper, when, &mut held, messages) {
+                    Ok(()) => return Reserved::Held(held),
+                    Err(stop) => stop,
+                },
+                Err(stop) => stop,
+            };
+            // What is left of it if other workers are always first lapses by itself.
+            drop(self.settle(held, &Amounts::default(), when.now, messages).left);
+            match stop {
+                Stop::Refused(refusal) => return Reserved::Refused(refusal),
+                Stop::Ask => return Reserved::Ask,
+                Stop::Again => {}
+            }
+        }
+        Reserved::Refused(closed(0, asks.first(), Closed::Busy))
+    }
+
+    /// A look first: a call that is refused changes nothing, and costs no write.
+    fn look(
+        &self,
+        asks: &[Ask<'_>],
+        upper: &Amounts,
+        when: &When,
+        messages: &mut Vec<Message>,
+    ) -> Result<Vec<Option<Seat>>, Stop> {
+        let mut seats = Vec::with_capacity(asks.len());
+        let mut questions = Vec::new();
+        for (index, ask) in asks.iter().enumerate() {
+            let mut seat = match self.table.seat(ask.rule, ask.slot, false, when.now) {
+                Ok(seat) => seat,
+                Err(why) if ask.rule.enforced() => return Err(Stop::Refused(closed(index, Some(ask), why))),
+                // Only reported: it is not counted then.
+                Err(_) => {
+                    seats.push(None);
+                    continue;
+                }
+            };
+            match judge(index, ask, &mut seat, upper, when) {
+                Judged::Fits => seats.push(Some(seat)),
+                Judged::Refused(refusal) => return Err(Stop::Refused(refusal)),
+                Judged::Ask(message) => questions.push((ask, seat, message)),
+            }
+        }
+        if questions.is_empty() {
+            return Ok(seats);
+        }
+        for (ask, seat, message) in questions {
+            if !self.table.keep(ask.rule, &seat) {
+                return Err(Stop::Again);
+            }
+            messages.push(message);
+        }
+        Err(Stop::Ask)
+    }
+
+    fn hold_all(
+        &self,
+        asks: &[Ask<'_>],
+        seats: Vec<Option<Seat>>,
+        upper: &Amounts,
+        when: &When,
+        held: &mut Reservation,
+        messages: &mut Vec<Message>,
+    ) -> Result<(), Stop> {
+        held.parts.reserve_exact(asks.len());
+        for (index, (ask, seat)) in asks.iter().zip(seats).enumerate() {
+            let Some(mut seat) = seat else { continue };
+            let mut tries = 0..ATTEMPTS;
+            loop {
+                let (part, message) = hold(index, ask, &mut seat, upper, when);
+                if self.table.keep(ask.rule, &seat) {
+                    held.parts.push(part);
+                    messages.extend(message);
+                    break;
+                }
+                let again = tries.next().ok_or(Closed::Busy);
+                let again = again.and_then(|_| self.table.seat(ask.rule, ask.slot, false, when.now));
+                seat = again.map_err(|why| Stop::Refused(closed(index, Some(ask), why)))?;
+                match judge(index, ask, &mut seat, upper, when) {
+                    Judged::Fits => {}
+                    Judged::Refused(refusal) => return Err(Stop::Refused(refusal)),
+                    // Asked for when it is looked at again: what is held is given back first.
+                    Judged::Ask(_) => return Err(Stop::Again),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn judge(index: usize, ask: &Ask<'_>, seat: &mut Seat, upper: &Amounts, when: &When) -> Judged {
+    let rule = ask.rule;
+    let want = upper.of(rule.unit);
+    let (taken, now) = (seat.counter.taken(), seat.moment.now);
+    let refuse = |seat: &Seat, reason, ceiling| {
+        let retry_after = match reason {
+            Reason::Spent => seat.counter.wait(rule.window, &seat.moment, want, ceiling),
+            Reason::Down | Reason::Closed(_) => Some(SHORTLY),
+        };
+        Judged::Refused(Refusal { index, reason, retry_after, standing: standing(rule, seat) })
+    };
+    let down = match rule.store {
+        _ if !rule.enforced() => return Judged::Fits,
+        Store::Local if seat.counter.fits(want, rule.amount) => return Judged::Fits,
+        Store::Local => return refuse(seat, Reason::Spent, rule.amount),
+        Store::Fleet(down) => down,
+    };
+    let slot = seat.slot;
+    let lease = lease(rule, seat);
+    let word = match lease.word(taken, want, now) {
+        Word::Ask if when.failed => Word::Down,
+        word => word,
+    };
+    let share = match (word, down) {
+        (Word::Yes, _) => return Judged::Fits,
+        (Word::Ask, _) => return Judged::Ask(lease.ask(slot, taken, want, now)),
+        (Word::No, _) => return refuse(seat, Reason::Spent, rule.amount),
+        (Word::Down, Down::Deny) => return refuse(seat, Reason::Down, rule.amount),
+        (Word::Down, Down::Allow) => 1000,
+        (Word::Down, Down::Local(share)) => share.min(1000),
+    };
+    let ceiling = u128::from(rule.amount).saturating_mul(share.into()).checked_div(1000).unwrap_or(0);
+    let ceiling = u64::try_from(ceiling).unwrap_or(rule.amount);
+    if seat.counter.fits(want, ceiling) { Judged::Fits } else { refuse(seat, Reason::Spent, ceiling) }
+}
+
+/// The lease of this window; a limit that was changed holds for a lease that there is.
+pub(super) fn lease<'s>(rule: &Rule, seat: &'s mut Seat) -> &'s mut Lease {
+    let used = seat.counter.used();
+    let lease = seat.counter.lease.get_or_insert_with(|| Lease::new(seat.moment.piece, rule.amount, used));
+    lease.limit = rule.amount.min(MAX_AMOUNT);
+    lease
+}
+
+fn hold(index: usize, ask: &Ask<'_>, seat: &mut Seat, upper: &Amounts, when: &When) -> (Part, Option<Message>) {
+    let rule = ask.rule;
+    let amount = upper.of(rule.unit);
+    let over = !rule.enforced() && !seat.counter.fits(amount, rule.amount);
+    let (cell, due) = (seat.moment.piece.start, due(seat.moment.now, when.ttl));
+    seat.counter.hold(cell, due, amount);
+    let (slot, taken, now) = (seat.slot, seat.counter.taken(), seat.moment.now);
+    let message = match rule.store {
+        Store::Local => None,
+        Store::Fleet(_) => lease(rule, seat).touched(slot, taken, now),
+    };
+    let standing = Standing { over, ..standing(rule, seat) };
+    let part =
+        Part { rule: Rc::clone(rule), index, slot: ask.slot, crowded: seat.crowded, cell, due, amount, standing };
+    (part, message)
+}
+
+fn standing(rule: &Rule, seat: &Seat) -> Standing {
+    let left = |ceiling: u64| ceiling.saturating_sub(seat.counter.taken());
+    let remaining = match (rule.store, &seat.counter.lease) {
+        (Store::Fleet(_), Some(lease)) => left(lease.ceil).saturating_add(lease.free).min(left(rule.amount)),
+        _ => left(rule.amount),
+    };
+    let reset = seat.counter.reset(rule.window, &seat.moment);
+    Standing { limit: rule.amount, remaining, reset, over: false, crowded: seat.crowded }
+}
+
+fn closed(index: usize, ask: Option<&Ask<'_>>, why: Closed) -> Refusal {
+    let limit = ask.map_or(0, |ask| ask.rule.amount);
+    let standing = Standing { limit, ..Standing::default() };
+    Refusal { index, reason: Reason::Closed(why), retry_after: Some(SHORTLY), standing }
+}

@@ -1,0 +1,139 @@
+//! The store's language: RESP, as far as one script needs it.
+
+use super::lease::{Answer, MAX_AMOUNT, Message};
+
+/// What Redis runs. Its arguments and replies are told in the file.
+pub const SCRIPT: &str = include_str!("lease.lua");
+
+/// Bytes of one reply that are read at most: five numbers, or an error.
+const MAX_LINE: usize = 512;
+
+/// A reply of the store's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    Answer(Answer),
+    /// The store does not know the script: send it again whole.
+    NoScript,
+    /// What it says.
+    Error(String),
+    /// The end of what was asked, or an answer to something else.
+    Other,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// More has to come.
+    Short,
+    /// Not what this store may say.
+    Wrong,
+}
+
+fn head(out: &mut Vec<u8>, kind: u8, number: usize) {
+    out.push(kind);
+    decimal(out, u64::try_from(number).unwrap_or(0));
+    out.extend_from_slice(b"\r\n");
+}
+
+fn word(out: &mut Vec<u8>, word: &[u8]) {
+    head(out, b'$', word.len());
+    out.extend_from_slice(word);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn decimal(out: &mut Vec<u8>, mut number: u64) {
+    let start = out.len();
+    loop {
+        let digit = u8::try_from(number.checked_rem(10).unwrap_or(0)).unwrap_or(0);
+        out.push(digit.saturating_add(b'0'));
+        number = number.checked_div(10).unwrap_or(0);
+        if number == 0 {
+            break;
+        }
+    }
+    if let Some(digits) = out.get_mut(start..) {
+        digits.reverse();
+    }
+}
+
+/// Adds a message as one command. `sha`: of the script, if the store may know it. `prefix` keeps gateways apart that share
+/// a store.
+pub fn command(out: &mut Vec<u8>, message: &Message, prefix: &str, envoy: &str, sha: Option<&str>) {
+    head(out, b'*', 15);
+    match sha {
+        Some(sha) => [b"EVALSHA", sha.as_bytes()],
+        None => [&b"EVAL"[..], SCRIPT.as_bytes()],
+    }
+    .into_iter()
+    .for_each(|part| word(out, part));
+    word(out, b"1");
+    let mut key = Vec::with_capacity(64);
+    key.extend_from_slice(prefix.as_bytes());
+    // A hash tag: all windows of a counter live on one node of a cluster.
+    key.push(b'{');
+    for byte in message.slot.0.to_be_bytes() {
+        for digit in [byte >> 4, byte & 15] {
+            key.push(if digit < 10 { digit | b'0' } else { digit.saturating_add(b'a' - 10) });
+        }
+    }
+    key.extend_from_slice(b"}:");
+    decimal(&mut key, message.start);
+    word(out, &key);
+    word(out, envoy.as_bytes());
+    let Message { seq, born, total, acked, have, need, want, limit, lease_ms, keep_ms, .. } = *message;
+    for number in [seq, born, total, acked, have, need, want, limit, lease_ms, keep_ms] {
+        key.clear();
+        decimal(&mut key, number.min(MAX_AMOUNT));
+        word(out, &key);
+    }
+}
+
+/// The end: Redis closes the connection after it.
+pub fn quit(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"*1\r\n$4\r\nQUIT\r\n");
+}
+
+/// Takes one reply off the front.
+pub fn reply(bytes: &mut &[u8]) -> Result<Reply, Broken> {
+    let mut rest = *bytes;
+    let reply = match line(&mut rest)? {
+        (b'*', b"5") => {
+            let mut next = || match line(&mut rest)? {
+                (b':', digits) => number(digits),
+                _ => Err(Broken::Wrong),
+            };
+            Reply::Answer(Answer { born: next()?, seq: next()?, lease: next()?, free: next()?, share: next()? })
+        }
+        (b'-', text) if text.starts_with(b"NOSCRIPT") => Reply::NoScript,
+        (b'-', text) => Reply::Error(String::from_utf8_lossy(text).into_owned()),
+        (b'+', _) => Reply::Other,
+        _ => return Err(Broken::Wrong),
+    };
+    *bytes = rest;
+    Ok(reply)
+}
+
+fn line<'a>(bytes: &mut &'a [u8]) -> Result<(u8, &'a [u8]), Broken> {
+    let (kind, rest) = bytes.split_first().ok_or(Broken::Short)?;
+    let seen = rest.get(..MAX_LINE).unwrap_or(rest);
+    let short = if rest.len() >= MAX_LINE { Broken::Wrong } else { Broken::Short };
+    let end = memchr::memchr(b'\r', seen).ok_or(short)?;
+    let (text, rest) = rest.split_at_checked(end).ok_or(Broken::Wrong)?;
+    *bytes = match rest {
+        [b'\r', b'\n', rest @ ..] => rest,
+        [b'\r'] => return Err(Broken::Short),
+        _ => return Err(Broken::Wrong),
+    };
+    Ok((*kind, text))
+}
+
+fn number(digits: &[u8]) -> Result<u64, Broken> {
+    let text = std::str::from_utf8(digits).map_err(|_| Broken::Wrong)?;
+    // What cannot be negative is, if someone else has written to the counter.
+    if text.starts_with('-') {
+        return Ok(0);
+    }
+    text.parse().map_err(|_| Broken::Wrong)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,305 @@
+//! Counters in shared data: a fixed number of keys, each a page of a few counters.
+//!
+//! A counter's key is its name's hash, so it is found again after a VM reload and a change of the configuration. It can
+//! only stand in one page, so two workers cannot create it twice. A page that is full sends further keys of that window
+//! to one counter that all of them share, which is enforced like any other.
+
+use super::codec;
+use super::counter::{Counter, MAX_TTL, Moment};
+use super::{Rule, Slot, Unit};
+use crate::host::{Millis, Shared};
+
+/// Counters in a page, and in one of those that hold the shared counters: one for each limit at most.
+const WAYS: usize = 16;
+const SHARED_WAYS: usize = 64;
+const SHARED_PAGES: u32 = 16;
+
+/// Keys that are made at most: a page is 1 KB when it is full.
+const MAX_PAGES: u32 = 1 << 14;
+pub const DEFAULT_PAGES: u32 = 1 << 10;
+
+/// Changes when the bytes of a page do: another version has other keys.
+const VERSION: u8 = 1;
+const NAME: &[u8; 21] = b"sluice.quota.1.000000";
+/// How many pages there are.
+const SIZE: &str = "sluice.quota.1.size";
+
+/// Tries to change a page while other workers change it. Each failure is another's success.
+pub const ATTEMPTS: usize = 100;
+
+#[derive(Clone, Copy)]
+pub struct Table<'a> {
+    shared: &'a dyn Shared,
+    pages: u32,
+}
+
+/// Why a key has no counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// The page could not be read: what was counted is unknown, until the window that it was counted in is over.
+    Broken,
+    /// Even the shared counters' page is full.
+    Full,
+    /// Other workers were always first.
+    Busy,
+}
+
+/// A counter, out of its page to be changed.
+pub struct Seat {
+    page: Page,
+    pub slot: Slot,
+    /// Shared with other keys that found no room.
+    pub crowded: bool,
+    pub counter: Counter,
+    pub moment: Moment,
+}
+
+impl<'a> Table<'a> {
+    /// Makes the keys, once for each start of Envoy: the first write of a key that does not exist could be lost between
+    /// workers. The number of pages stays what it was first, so that no counter is lost.
+    pub fn prepare(shared: &'a dyn Shared, pages: u32) -> Self {
+        if shared.load(SIZE).is_none() {
+            let pages = pages.clamp(1, MAX_PAGES).next_power_of_two();
+            for index in 0..pages.saturating_add(SHARED_PAGES) {
+                let name = name(index);
+                if shared.load(text(&name)).is_none() {
+                    shared.store(text(&name), &Page::default().bytes, None);
+                }
+            }
+            shared.store(SIZE, &pages.to_le_bytes(), None);
+        }
+        Self::open(shared)
+    }
+
+    /// As it was prepared.
+    pub fn open(shared: &'a dyn Shared) -> Self {
+        let size = shared.load(SIZE).and_then(|(value, _)| value.try_into().ok()).map_or(0, u32::from_le_bytes);
+        let pages = if (1..=MAX_PAGES).contains(&size) { size } else { DEFAULT_PAGES };
+        Self { shared, pages }
+    }
+
+    /// Without a look at the store; `pages` is what [`Self::pages`] said.
+    pub fn of(shared: &'a dyn Shared, pages: u32) -> Self {
+        Self { shared, pages: pages.clamp(1, MAX_PAGES) }
+    }
+
+    pub fn pages(&self) -> u32 {
+        self.pages
+    }
+
+    /// All pages, the shared ones included.
+    pub fn all(&self) -> u32 {
+        self.pages.saturating_add(SHARED_PAGES)
+    }
+
+    fn index(&self, slot: Slot, crowded: bool) -> u32 {
+        let low = u32::try_from(slot.0 & 0xffff_ffff).unwrap_or(0);
+        let within = if crowded { SHARED_PAGES } else { self.pages };
+        let index = low.checked_rem(within).unwrap_or(0);
+        if crowded { self.pages.saturating_add(index) } else { index }
+    }
+
+    fn load(&self, index: u32) -> Page {
+        let name = name(index);
+        let (bytes, cas) = self.shared.load(text(&name)).unwrap_or_else(|| {
+            // Not prepared, as it should have been.
+            self.shared.store(text(&name), &Page::default().bytes, None);
+            self.shared.load(text(&name)).unwrap_or_default()
+        });
+        Page { index, bytes, cas, ..Page::default() }.read()
+    }
+
+    /// The counter of a key, brought to now; a new one if there is none. `crowded`: straight to the shared one.
+    pub fn seat(&self, rule: &Rule, slot: Slot, crowded: bool, now: Millis) -> Result<Seat, Closed> {
+        for _ in 0..ATTEMPTS {
+            let slot = if crowded { rule.crowd() } else { slot };
+            let mut page = self.load(self.index(slot, crowded));
+            let opened = rule.opened(now);
+            if page.ok && page.body(slot).is_none_or(|body| codec::decode(body).is_some()) {
+                let known = page.body(slot).and_then(codec::decode);
+                if known.is_none() && page.broken_at >= opened && page.broken_at > 0 {
+                    return Err(Closed::Broken);
+                }
+                let closed = page.full_at >= opened && page.full_at > 0;
+                if known.is_some() || (!closed && page.has_room(crowded, now)) {
+                    let mut counter = known.unwrap_or_default();
+                    let moment = counter.roll(rule.window, now);
+                    return Ok(Seat { page, slot, crowded, counter, moment });
+                }
+                if crowded {
+                    return Err(Closed::Full);
+                }
+                page.full_at = page.full_at.max(now);
+                if closed || self.put(&page, &page.rewritten(None, now)) {
+                    return self.seat(rule, slot, true, now);
+                }
+            } else {
+                let broken = Page { broken_at: now.max(1), ok: true, bytes: Vec::new(), ..page };
+                self.put(&broken, &broken.rewritten(None, now));
+            }
+        }
+        Err(Closed::Busy)
+    }
+
+    /// `false`: another worker was first; nothing was changed.
+    pub fn keep(&self, rule: &Rule, seat: &Seat) -> bool {
+        let kept = (!seat.counter.is_empty()).then(|| seat.counter.ends(rule.window));
+        self.put(&seat.page, &seat.page.rewritten(Some((seat.slot, kept, &seat.counter)), seat.moment.now))
+    }
+
+    fn put(&self, page: &Page, bytes: &[u8]) -> bool {
+        self.shared.store(text(&name(page.index)), bytes, Some(page.cas))
+    }
+
+    /// Changes a counter that there is, whatever its rule: `change` says whether to keep it.
+    pub fn change(&self, slot: Slot, now: Millis, change: &mut dyn FnMut(&mut Counter) -> bool) -> bool {
+        let pages = [self.index(slot, false), self.index(slot, true)];
+        pages.into_iter().any(|index| {
+            for _ in 0..ATTEMPTS {
+                let page = self.load(index);
+                let Some((ends, mut counter)) = page.entry(slot) else { return false };
+                counter.lapse(now);
+                if !change(&mut counter) || self.put(&page, &page.rewritten(Some((slot, Some(ends), &counter)), now)) {
+                    return true;
+                }
+            }
+            false
+        })
+    }
+
+    /// The keys in a page whose counters have a lease.
+    pub fn leased(&self, index: u32) -> Vec<Slot> {
+        let page = self.load(index);
+        page.entries().filter(|entry| codec::has_lease(entry.body)).map(|entry| entry.slot).collect()
+    }
+}
+
+/// The name of a page, without a heap.
+fn name(index: u32) -> [u8; 21] {
+    let mut name = *NAME;
+    let mut rest = index;
+    for place in name.iter_mut().rev().take(6) {
+        *place = match u8::try_from(rest & 15).unwrap_or(0) {
+            digit @ 0..=9 => digit | b'0',
+            digit => digit.saturating_add(b'a' - 10),
+        };
+        rest >>= 4;
+    }
+    name
+}
+
+fn text(name: &[u8; 21]) -> &str {
+    std::str::from_utf8(name).unwrap_or(SIZE)
+}
+
+/// Version, `full_at`, `broken_at`, then the entries: slot, when it is over, length, counter.
+struct Page {
+    index: u32,
+    bytes: Vec<u8>,
+    cas: u32,
+    /// Where the entries begin.
+    entries: usize,
+    count: usize,
+    ok: bool,
+    /// When a key last found no room: whoever may have been counted elsewhere since is not given a counter here.
+    full_at: Millis,
+    /// When it could not be read.
+    broken_at: Millis,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        let bytes = vec![VERSION, 0, 0];
+        Self { index: 0, bytes, cas: 0, entries: 3, count: 0, ok: true, full_at: 0, broken_at: 0 }
+    }
+}
+
+struct Entry<'p> {
+    slot: Slot,
+    ends: Millis,
+    /// With its slot, end and length; and the counter alone.
+    whole: &'p [u8],
+    body: &'p [u8],
+}
+
+impl Page {
+    fn read(mut self) -> Self {
+        self.ok = self.head().is_some_and(|(entries, full_at, broken_at)| {
+            (self.entries, self.full_at, self.broken_at) = (entries, full_at, broken_at);
+            self.count = self.entries().count();
+            let size = self.entries().fold(0, |sum: usize, entry| sum.saturating_add(entry.whole.len()));
+            entries.saturating_add(size) == self.bytes.len()
+        });
+        self
+    }
+
+    fn head(&self) -> Option<(usize, Millis, Millis)> {
+        let mut rest = self.bytes.strip_prefix(&[VERSION])?;
+        let (full_at, broken_at) = (codec::number(&mut rest)?, codec::number(&mut rest)?);
+        Some((self.bytes.len().saturating_sub(rest.len()), full_at, broken_at))
+    }
+
+    fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        let mut rest = self.bytes.get(self.entries..).unwrap_or_default();
+        std::iter::from_fn(move || {
+            let all = rest;
+            let slot = Slot(codec::take(&mut rest, 16)?.try_into().map(u128::from_le_bytes).ok()?);
+            let ends = codec::number(&mut rest)?;
+            let len = usize::try_from(codec::number(&mut rest)?).ok()?;
+            let body = codec::take(&mut rest, len)?;
+            let whole = all.get(..all.len().saturating_sub(rest.len()))?;
+            Some(Entry { slot, ends, whole, body })
+        })
+    }
+
+    fn body(&self, slot: Slot) -> Option<&[u8]> {
+        self.entries().find(|entry| entry.slot == slot).map(|entry| entry.body)
+    }
+
+    fn entry(&self, slot: Slot) -> Option<(Millis, Counter)> {
+        let entry = self.entries().find(|entry| entry.slot == slot).filter(|_| self.ok)?;
+        Some((entry.ends, codec::decode(entry.body)?))
+    }
+
+    fn has_room(&self, crowded: bool, now: Millis) -> bool {
+        let ways = if crowded { SHARED_WAYS } else { WAYS };
+        self.count < ways || self.entries().any(|entry| entry.ends <= now)
+    }
+
+    /// The page's bytes with one counter changed, or taken out if it has no end. Counters that are over make room only
+    /// where it is needed: a clock that is wrong for a moment loses none.
+    fn rewritten(&self, changed: Option<(Slot, Option<Millis>, &Counter)>, now: Millis) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.bytes.len().saturating_add(128));
+        out.push(VERSION);
+        codec::put(&mut out, self.full_at);
+        codec::put(&mut out, self.broken_at);
+        let tight = self.count >= WAYS;
+        for entry in self.entries() {
+            let same = changed.as_ref().is_some_and(|(slot, ..)| *slot == entry.slot);
+            let over = tight && entry.ends <= now;
+            if !(same || over) {
+                out.extend_from_slice(entry.whole);
+            }
+        }
+        if let Some((slot, Some(ends), counter)) = changed {
+            out.extend_from_slice(&slot.0.to_le_bytes());
+            codec::put(&mut out, ends);
+            let mut body = Vec::with_capacity(96);
+            codec::encode(counter, &mut body);
+            codec::put(&mut out, u64::try_from(body.len()).unwrap_or(0));
+            out.extend_from_slice(&body);
+        }
+        out
+    }
+}
+
+impl Rule {
+    /// The earliest moment at which something that counts now may have been counted.
+    pub(super) fn opened(&self, now: Millis) -> Millis {
+        // Concurrency has no window, but what was in flight is over after the longest deadline and a few extensions.
+        if self.unit == Unit::Concurrent { now.saturating_sub(4 * MAX_TTL) } else { self.window.opened(now) }
+    }
+}
+
+#[cfg(test)]
+mod tests;
