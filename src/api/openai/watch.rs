@@ -4,12 +4,6 @@ use super::answer::{bad, error, parse, told, usage};
 use super::error::inside;
 use crate::api::{Seen, Spliced, Target, Verdict};
 use crate::json::{Edit, Tree, Value, quote};
-use memchr::memmem::Finder;
-use std::sync::LazyLock;
-
-static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
-static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error\""));
-static FINISH: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"finish_reason\""));
 
 pub(super) fn splice(body: &Value<'_>, target: &Target<'_>) -> Spliced {
     let mut spliced = Spliced::default();
@@ -59,11 +53,12 @@ pub(super) fn event(event: &[u8], data: &[u8], hide_usage: bool, seen: &mut Seen
         seen.ended |= data == b"[DONE]";
         return Verdict::Pass;
     }
-    let usage = gives(data, &USAGE);
-    let look = !seen.content || usage || event == b"error" || gives(data, &ERROR);
-    if !look {
-        seen.ended = seen.ended || gives(data, &FINISH);
-        return Verdict::Pass;
+    if seen.content && event != b"error" {
+        let given = Given::of(data);
+        if !given.usage && !given.error {
+            seen.ended |= given.finish;
+            return Verdict::Pass;
+        }
     }
     let mut tree = Tree::default();
     let Ok(body) = parse(&mut tree, data) else {
@@ -119,16 +114,33 @@ fn has_content(said: &Value<'_>) -> bool {
     said.members().any(|(name, value)| !value.is_empty() && WRITTEN.iter().any(|written| name.is(written)))
 }
 
-/// Whether a member of that quoted name, at any depth, is there with a value that is not null. A name inside a
-/// string has backslashes before its quotes, so it is not taken for one.
-fn gives(data: &[u8], quoted: &Finder<'_>) -> bool {
-    let mut rest = data;
-    while let Some(at) = quoted.find(rest) {
-        rest = rest.get(at.saturating_add(quoted.needle().len())..).unwrap_or_default();
-        let value = rest.trim_ascii_start().strip_prefix(b":").map(<[u8]>::trim_ascii_start);
-        if value.is_some_and(|value| !value.starts_with(b"null")) {
-            return true;
+/// Which members of these names are there, at any depth, with a value that is not null.
+#[derive(Default)]
+struct Given {
+    usage: bool,
+    error: bool,
+    finish: bool,
+}
+
+impl Given {
+    /// Looks before each colon. A name inside a string has backslashes before its quotes, so it is not taken for one.
+    fn of(data: &[u8]) -> Self {
+        let mut given = Self::default();
+        for colon in memchr::memchr_iter(b':', data) {
+            let (before, value) = data.split_at_checked(colon).unwrap_or_default();
+            let name = before.trim_ascii_end();
+            let member = if name.ends_with(b"\"usage\"") {
+                &mut given.usage
+            } else if name.ends_with(b"\"error\"") {
+                &mut given.error
+            } else if name.ends_with(b"\"finish_reason\"") {
+                &mut given.finish
+            } else {
+                continue;
+            };
+            let value = value.get(1..).unwrap_or_default().trim_ascii_start();
+            *member |= !value.starts_with(b"null");
         }
+        given
     }
-    false
 }
