@@ -130,7 +130,29 @@ impl<'a> Value<'a> {
 
     /// The member of that name, null or not.
     pub fn member(&self, name: &str) -> Option<Self> {
-        self.members().filter(|(known, _)| known.is(name)).last().map(|(_, value)| value)
+        let end = if self.is_object() { self.node.after } else { self.inside };
+        let quoted = name.len().wrapping_add(2) as u32;
+        let (mut at, mut found) = (self.inside, None);
+        // Read for each member that an API knows: most are told apart by their length, and no text is cut.
+        while at < end {
+            let Some(node) = self.nodes.get(at as usize) else { break };
+            let inside = at.wrapping_add(1);
+            let same = if node.flags & NAME_ESCAPED != 0 {
+                Name::of(self.text, node).is(name)
+            } else {
+                node.name_end.wrapping_sub(node.name) == quoted
+                    && self
+                        .text
+                        .as_bytes()
+                        .get(node.name.wrapping_add(1) as usize..)
+                        .is_some_and(|t| t.starts_with(name.as_bytes()))
+            };
+            if same {
+                found = Some((node, inside));
+            }
+            at = node.after.max(inside);
+        }
+        found.map(|(node, inside)| Self { text: self.text, nodes: self.nodes, node: *node, inside })
     }
 
     /// The member of that name unless it is null.
