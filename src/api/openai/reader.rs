@@ -230,6 +230,10 @@ impl Choice {
     /// `false`: more than is taken.
     fn said(&mut self, said: &Value<'_>, id: u64, sink: &mut Sink<'_>) -> Result<bool, Error> {
         let choice = self.index;
+        // Most chunks add text and nothing else.
+        if said.members().all(|(name, value)| name.is("content") || name.is("role") || value.is_null()) {
+            return said.get("content").map_or(Ok(()), |content| self.content(&content, sink)).map(|()| true);
+        }
         if let Some(text) = first(said, &PLAIN_THINKING)?.filter(|text| !text.is_empty()) {
             self.plain_thinking = true;
             sink(Event::Thinking { choice, text });
