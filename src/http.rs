@@ -6,16 +6,77 @@ use std::borrow::Cow;
 
 /// Headers in order, names in lower case as Envoy gives them. Values are bytes: nothing says they are UTF-8.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(Vec<(Cow<'static, str>, Vec<u8>)>);
+pub struct Headers(Vec<(Cow<'static, str>, Bytes)>);
+
+type Bytes = Cow<'static, [u8]>;
+
+/// What becomes of the headers of one direction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Change {
+    #[default]
+    None,
+    /// These, and no others.
+    All(Headers),
+    /// A few of them.
+    Some(Edits),
+}
+
+impl Change {
+    /// The headers that take the place of all.
+    pub fn all(self) -> Option<Headers> {
+        match self {
+            Self::All(headers) => Some(headers),
+            Self::None | Self::Some(_) => None,
+        }
+    }
+}
+
+/// Headers that are set, each in the place of all of its name, or removed: in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Edits(Vec<(Cow<'static, str>, Option<Bytes>)>);
+
+impl Edits {
+    pub fn set(&mut self, name: &'static str, value: impl Into<Vec<u8>>) {
+        self.0.push((Cow::Borrowed(name), Some(Cow::Owned(clean(value.into())))));
+    }
+
+    /// A value that is always the same.
+    pub fn fix(&mut self, name: &'static str, value: &'static str) {
+        self.0.push((Cow::Borrowed(name), Some(Cow::Borrowed(value.as_bytes()))));
+    }
+
+    pub fn remove(&mut self, name: impl Into<Cow<'static, str>>) {
+        self.0.push((name.into(), None));
+    }
+
+    /// See [`Headers::set_body_len`].
+    pub fn set_body_len(&mut self, len: usize) {
+        self.remove("transfer-encoding");
+        self.set("content-length", len.to_string());
+    }
+
+    /// In order; `None`: removed.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
+        self.0.iter().map(|(name, value)| (&**name, value.as_deref()))
+    }
+}
+
+/// Control characters become spaces: Envoy writes response values to the wire unchecked.
+fn clean(mut value: Vec<u8>) -> Vec<u8> {
+    for byte in value.iter_mut().filter(|b| **b < b' ' || **b == 0x7f) {
+        *byte = b' ';
+    }
+    value
+}
 
 impl Headers {
     pub fn new(all: Vec<(String, Vec<u8>)>) -> Self {
-        Self(all.into_iter().map(|(name, value)| (Cow::Owned(name), value)).collect())
+        Self(all.into_iter().map(|(name, value)| (Cow::Owned(name), Cow::Owned(value))).collect())
     }
 
     /// The first value of that name.
     pub fn bytes(&self, name: &str) -> Option<&[u8]> {
-        self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_slice())
+        self.0.iter().find(|(n, _)| n == name).map(|(_, v)| &**v)
     }
 
     /// The first value of that name, if it is text.
@@ -27,22 +88,34 @@ impl Headers {
         self.text(":status").and_then(|s| s.parse().ok()).unwrap_or(0)
     }
 
-    /// Those of which the name is wanted.
-    pub fn pick(&self, wanted: impl Fn(&str) -> bool) -> Self {
-        Self(self.0.iter().filter(|(name, _)| wanted(name)).cloned().collect())
+    /// Those of which the name is wanted, by a look at each.
+    pub fn pick(self, mut wanted: impl FnMut(&str) -> bool) -> Self {
+        Self(self.0.into_iter().filter(|(name, _)| wanted(name)).collect())
+    }
+
+    /// These headers with the edits made.
+    pub fn with(mut self, edits: &Edits) -> Self {
+        for (name, value) in &edits.0 {
+            self.remove(name);
+            if let Some(value) = value {
+                self.0.push((name.clone(), value.clone()));
+            }
+        }
+        self
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.0.iter().map(|(n, v)| (&**n, v.as_slice()))
+        self.0.iter().map(|(n, v)| (&**n, &**v))
     }
 
-    /// Adds a header. Control characters become spaces: Envoy writes response values to the wire unchecked.
+    /// Adds a header. Control characters become spaces.
     pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Vec<u8>>) {
-        let mut value = value.into();
-        for byte in value.iter_mut().filter(|b| **b < b' ' || **b == 0x7f) {
-            *byte = b' ';
-        }
-        self.0.push((name.into(), value));
+        self.0.push((name.into(), Cow::Owned(clean(value.into()))));
+    }
+
+    /// Adds a header that is always the same.
+    pub fn fix(&mut self, name: &'static str, value: &'static str) {
+        self.0.push((Cow::Borrowed(name), Cow::Borrowed(value.as_bytes())));
     }
 
     /// Replaces all of that name by one.
@@ -66,11 +139,6 @@ impl Headers {
         self.remove("transfer-encoding");
         self.set("content-length", len.to_string());
     }
-
-    /// For a body whose length is not known yet.
-    pub fn clear_body_len(&mut self) {
-        self.remove("content-length");
-    }
 }
 
 /// An answer made here.
@@ -84,7 +152,7 @@ pub struct Reply {
 impl Reply {
     pub fn json(status: u16, body: Vec<u8>) -> Self {
         let mut headers = Headers::default();
-        headers.push("content-type", "application/json");
+        headers.fix("content-type", "application/json");
         Self { status, headers, body }
     }
 }

@@ -5,9 +5,10 @@ use super::{Call, Ending, Outcome, RETRY, Step, Work, relay};
 use crate::api::{Api, Asked, Seen};
 use crate::error::{Error, Kind};
 use crate::host::Host;
-use crate::http::{Headers, Reply};
+use crate::http::{Change, Edits, Headers, Reply};
 use crate::json;
 use std::cell::OnceCell;
+use std::rc::Rc;
 
 /// Answer headers that are the provider's business with the gateway.
 const NOT_FOR_CLIENTS: &[&str] = &[
@@ -33,14 +34,26 @@ pub(super) struct Bound {
     pub(super) dialect: &'static dyn Api,
     pub(super) api: &'static dyn Api,
     provider: usize,
-    model: String,
-    pub(super) asked: Asked,
+    model: Rc<str>,
+    asked: Rc<Asked>,
+    schema_tool: bool,
+    stream_usage: bool,
     pub(super) hide_usage: bool,
 }
 
 impl Bound {
     pub(super) fn same(&self) -> bool {
         same(self.api, self.dialect)
+    }
+
+    /// What the answer must be written by.
+    pub(super) fn asked(&self) -> Asked {
+        Asked { schema_tool: self.schema_tool, stream_usage: self.stream_usage, ..(*self.asked).clone() }
+    }
+
+    /// The name that the answer's model is given.
+    pub(super) fn rename(&self) -> Option<&str> {
+        self.asked.rename.as_deref()
     }
 }
 
@@ -50,18 +63,15 @@ impl Call {
         let Work::Chat(chat) = &self.work else { return None };
         let entry = chat.plan.get(self.attempts.get(index)?.planned)?;
         let provider = self.target(chat, entry)?.provider;
-        let mut asked = chat.asked.clone();
-        asked.schema_tool = entry.terms.schema_tool;
-        if let Some(Ok(request)) = chat.request.get() {
-            asked.stream_usage = request.stream_usage;
-        }
         let api = self.provider(provider)?.api;
         Some(Bound {
             dialect: chat.dialect,
             api,
             provider,
-            model: entry.model.clone(),
-            asked,
+            model: Rc::clone(&entry.model),
+            asked: Rc::clone(&chat.asked),
+            schema_tool: entry.terms.schema_tool,
+            stream_usage: entry.terms.stream_usage,
             hide_usage: entry.terms.hide_usage,
         })
     }
@@ -73,24 +83,21 @@ impl Call {
     }
 
     /// The answer goes to the client: its headers, freed of what is not the client's. No attempt follows.
-    pub(super) fn deliver(&mut self, index: usize, headers: Headers, bound: &Bound, host: &dyn Host) -> Step {
+    pub(super) fn deliver(&mut self, index: usize, headers: &Headers, bound: &Bound, host: &dyn Host) -> Edits {
         self.record(index, Outcome::Answered);
         self.told = None;
         self.time(index, host);
         self.clear_cooldown(index, host);
         self.settled_on();
-        let mut headers = for_client(headers);
-        self.say_where(&mut headers, &bound.model, bound.provider);
-        Step { headers: Some(headers), ..Step::go() }
+        let mut edits = for_client(headers);
+        self.say_where(&mut edits, &bound.model, bound.provider);
+        edits
     }
 
     /// A call that is being answered needs its request no more.
     pub(super) fn settled_on(&mut self) {
         if let Work::Chat(chat) = &mut self.work {
             chat.body = Vec::new();
-            if let Some(Ok(request)) = chat.request.get() {
-                chat.asked.stream_usage = request.stream_usage;
-            }
             chat.request = OnceCell::new();
             for planned in &mut chat.plan {
                 planned.ready = None;
@@ -98,12 +105,15 @@ impl Call {
         }
     }
 
-    pub(super) fn say_where(&self, headers: &mut Headers, model: &str, provider: usize) {
-        headers.push("x-sluice-model", model);
+    pub(super) fn say_where(&self, edits: &mut Edits, model: &str, provider: usize) {
+        edits.set("x-sluice-model", model);
         if let Some(provider) = self.provider(provider) {
-            headers.push("x-sluice-provider", provider.name.as_bytes());
+            edits.set("x-sluice-provider", provider.name.as_bytes());
         }
-        headers.push("x-sluice-attempts", self.attempts.len().to_string());
+        match self.attempts.len() {
+            1 => edits.fix("x-sluice-attempts", "1"),
+            several => edits.set("x-sluice-attempts", several.to_string()),
+        }
     }
 
     pub(super) fn time(&mut self, index: usize, host: &dyn Host) {
@@ -114,23 +124,23 @@ impl Call {
         self.first_byte.get_or_insert(now);
     }
 
-    pub(super) fn pass_headers(&mut self, index: usize, headers: Headers, end: bool, host: &dyn Host) -> Step {
+    pub(super) fn pass_headers(&mut self, index: usize, headers: &Headers, end: bool, host: &dyn Host) -> Step {
         self.record(index, Outcome::Answered);
         self.time(index, host);
         if end {
             self.ending = Ending::Complete;
         }
-        let mut headers = for_client(headers);
+        let mut edits = for_client(headers);
         if let Work::Pass { provider, .. } = &self.work
             && let Some(provider) = self.provider(*provider)
         {
-            headers.push("x-sluice-provider", provider.name.as_bytes());
+            edits.set("x-sluice-provider", provider.name.as_bytes());
         }
-        Step { headers: Some(headers), ..Step::go() }
+        Step { headers: Change::Some(edits), ..Step::go() }
     }
 
     /// A whole answer, of any status.
-    pub(super) fn whole(&mut self, index: usize, headers: Headers, body: &[u8], host: &dyn Host) -> Step {
+    pub(super) fn whole(&mut self, index: usize, headers: &Headers, body: &[u8], host: &dyn Host) -> Step {
         let Some(bound) = self.bound(index) else { return Step::go() };
         let status = headers.status();
         if status >= 300 {
@@ -142,12 +152,12 @@ impl Call {
         let translated = match bound.same() {
             true => {
                 bound.api.watch_answer(body, &mut seen);
-                let renamed = bound.asked.rename.as_ref().and_then(|name| relay::rename_model(body, name));
+                let renamed = bound.rename().and_then(|name| relay::rename_model(body, name));
                 Ok(renamed)
             }
             false => bound.api.read_answer(body).map(|answer| {
                 seen.usage = answer.usage;
-                Some(bound.dialect.write_answer(&answer, &bound.asked))
+                Some(bound.dialect.write_answer(&answer, &bound.asked()))
             }),
         };
         let error = seen.error.take();
@@ -160,14 +170,13 @@ impl Call {
         };
         self.usage = seen.usage;
         self.ending = Ending::Complete;
-        let mut step = self.deliver(index, headers, &bound, host);
-        if let (Some(headers), Some(body)) = (&mut step.headers, &body) {
-            headers.set("content-type", "application/json");
-            headers.set_body_len(body.len());
-            headers.remove("trailer");
+        let mut edits = self.deliver(index, headers, &bound, host);
+        if let Some(body) = &body {
+            edits.fix("content-type", "application/json");
+            edits.set_body_len(body.len());
+            edits.remove("trailer");
         }
-        step.body = body;
-        step
+        Step { headers: Change::Some(edits), body, ..Step::go() }
     }
 
     /// An answer that is an error: Envoy is told to make another attempt where one may help, and has the client's
@@ -175,7 +184,7 @@ impl Call {
     pub(super) fn failed(
         &mut self,
         index: usize,
-        headers: Headers,
+        headers: &Headers,
         error: Error,
         own: Option<&[u8]>,
         host: &dyn Host,
@@ -184,7 +193,7 @@ impl Call {
         let retry = self.retries(error.kind);
         self.record(index, Outcome::Failed { kind: error.kind, retry });
         self.time(index, host);
-        self.cool(index, error.kind, retry_after(&headers), host);
+        self.cool(index, error.kind, retry_after(headers), host);
         self.ending = Ending::Error(error.kind);
         let (status, body) = match own {
             Some(_) => (headers.status(), None),
@@ -194,29 +203,30 @@ impl Call {
             }
         };
         self.told = Some(status);
-        let mut headers = for_client(headers);
-        headers.set(":status", status.to_string());
+        let mut edits = for_client(headers);
+        edits.set(":status", status.to_string());
         if let Some(body) = &body {
-            headers.set("content-type", "application/json");
-            headers.remove("content-encoding");
-            headers.set_body_len(body.len());
+            edits.fix("content-type", "application/json");
+            edits.remove("content-encoding");
+            edits.set_body_len(body.len());
         }
-        self.say_where(&mut headers, &bound.model, bound.provider);
+        self.say_where(&mut edits, &bound.model, bound.provider);
         if retry {
-            headers.push(RETRY, "1");
+            edits.fix(RETRY, "1");
         } else {
             self.settled_on();
         }
-        Step { headers: Some(headers), body, ..Step::go() }
+        Step { headers: Change::Some(edits), body, ..Step::go() }
     }
 
     /// Envoy takes no body for an answer that came without one: the gateway role will send it as a reply of its own.
-    pub(super) fn unsendable(&mut self, mut step: Step) -> Step {
-        if let (Some(headers), Some(body)) = (&mut step.headers, step.body.take()) {
-            let mut own = headers.clone();
+    pub(super) fn unsendable(&mut self, headers: Headers, mut step: Step) -> Step {
+        if let (Change::Some(edits), Some(body)) = (&mut step.headers, step.body.take()) {
+            let mut own = headers.with(edits);
+            let status = own.status();
             own.retain(|name| !name.starts_with(':') && name != "content-length" && name != RETRY);
-            self.unsent = Some(Reply { status: headers.status(), headers: own, body });
-            headers.set_body_len(0);
+            self.unsent = Some(Reply { status, headers: own, body });
+            edits.set_body_len(0);
         }
         step
     }
@@ -238,9 +248,15 @@ fn presentable(error: &Error, body: &[u8]) -> bool {
     !secret && json::find(text, &["error"]).is_some_and(|error| error.starts_with('{'))
 }
 
-fn for_client(mut headers: Headers) -> Headers {
-    headers.retain(|name| !NOT_FOR_CLIENTS.contains(&name) && !name.starts_with("x-sluice-"));
-    headers
+/// Removes what is not the client's.
+fn for_client(headers: &Headers) -> Edits {
+    let mut edits = Edits::default();
+    for (name, _) in headers.iter() {
+        if NOT_FOR_CLIENTS.contains(&name) || name.starts_with("x-sluice-") {
+            edits.remove(name.to_owned());
+        }
+    }
+    edits
 }
 
 /// In seconds or milliseconds, as providers say it.

@@ -5,7 +5,7 @@ use super::{Attempted, Ending, Outcome, Shared, Step};
 use crate::api::Seen;
 use crate::error::{Error, Kind};
 use crate::host::Host;
-use crate::http::Headers;
+use crate::http::{Change, Headers};
 use std::rc::Rc;
 
 /// Largest answer that is held to be read as a whole. A body of base64 images stays below.
@@ -84,27 +84,28 @@ impl Attempt {
         }
         let Some(bound) = call.bound(self.index) else {
             self.phase = Phase::Done;
-            return call.pass_headers(self.index, headers, end, host);
+            return call.pass_headers(self.index, &headers, end, host);
         };
         let encoded = headers.bytes("content-encoding").is_some_and(|value| !value.eq_ignore_ascii_case(b"identity"));
         let sse = headers.text("content-type").is_some_and(|value| value.starts_with("text/event-stream"));
         if encoded && bound.same() && status < 400 {
             // Asked for in the clear; what comes otherwise goes on unread, for the client has the same API.
             self.phase = Phase::Done;
-            return call.deliver(self.index, headers, &bound, host);
+            let edits = call.deliver(self.index, &headers, &bound, host);
+            return Step { headers: Change::Some(edits), ..Step::go() };
         }
         if status < 300 && sse && !encoded && !end {
             let relay = match bound.same() {
-                true => Relay::same(bound.api, bound.hide_usage, bound.asked.rename.clone()),
-                false => Relay::other(bound.api, bound.dialect, bound.asked),
+                true => Relay::same(bound.api, bound.hide_usage, bound.rename().map(str::to_owned)),
+                false => Relay::other(bound.api, bound.dialect, bound.asked()),
             };
             self.phase = Phase::First { headers, relay, out: None, held: 0 };
             return Step::wait();
         }
         if end {
             self.phase = Phase::Done;
-            let step = call.whole(self.index, headers, &[], host);
-            return call.unsendable(step);
+            let step = call.whole(self.index, &headers, &[], host);
+            return call.unsendable(headers, step);
         }
         self.phase = Phase::Whole { headers, held: Vec::new() };
         Step::wait()
@@ -133,14 +134,14 @@ impl Attempt {
                 if held.len().saturating_add(bytes.len()) > MAX_ANSWER {
                     self.phase = Phase::Dropping;
                     let error = Error::provider(Kind::BadAnswer, "the provider's answer is too large");
-                    return self.call.borrow_mut().failed(self.index, headers, error, None, host);
+                    return self.call.borrow_mut().failed(self.index, &headers, error, None, host);
                 }
                 if end && held.is_empty() {
-                    return self.call.borrow_mut().whole(self.index, headers, bytes, host);
+                    return self.call.borrow_mut().whole(self.index, &headers, bytes, host);
                 }
                 held.extend_from_slice(bytes);
                 if end {
-                    return self.call.borrow_mut().whole(self.index, headers, &held, host);
+                    return self.call.borrow_mut().whole(self.index, &headers, &held, host);
                 }
                 self.phase = Phase::Whole { headers, held };
                 Step::wait()
@@ -189,7 +190,7 @@ impl Attempt {
         if let Some(error) = relay.seen.error.clone().filter(|_| !relay.seen.content) {
             let error = Error { status: if error.status < 400 { error.kind.status() } else { error.status }, ..error };
             self.phase = Phase::Dropping;
-            return call.failed(self.index, headers, error, None, host);
+            return call.failed(self.index, &headers, error, None, host);
         }
         if !relay.begun && !end && held < MAX_BEFORE_FIRST {
             self.phase = Phase::First { headers, relay, out, held };
@@ -197,12 +198,10 @@ impl Attempt {
         }
         call.first_byte.get_or_insert_with(|| host.now());
         let Some(bound) = call.bound(self.index) else { return Step::go() };
-        let mut step = call.deliver(self.index, headers, &bound, host);
-        if let Some(headers) = &mut step.headers {
-            headers.clear_body_len();
-            headers.set("content-type", "text/event-stream");
-        }
-        step.body = out;
+        let mut edits = call.deliver(self.index, &headers, &bound, host);
+        edits.remove("content-length");
+        edits.fix("content-type", "text/event-stream");
+        let step = Step { headers: Change::Some(edits), body: out, ..Step::go() };
         drop(call);
         self.note(&relay.seen);
         if !end {
@@ -215,7 +214,7 @@ impl Attempt {
     fn finish(&self, relay: &mut Relay, body: Option<Vec<u8>>, bytes: &[u8]) -> Option<Vec<u8>> {
         let mut call = self.call.borrow_mut();
         let Some(bound) = call.bound(self.index) else { return body };
-        let more = relay.close(bound.dialect, bound.asked);
+        let more = relay.close(bound.dialect, &|| bound.asked());
         call.ending = match &relay.seen.error {
             None => Ending::Complete,
             Some(error) if error.kind == Kind::BadAnswer && !relay.seen.ended => Ending::Cut,
@@ -250,12 +249,15 @@ impl Attempt {
     /// The answer's end came as trailers. `bytes`: what had come and was not brought yet.
     pub fn response_end(&mut self, bytes: &[u8], host: &dyn Host) -> Step {
         let bodiless = match &self.phase {
-            Phase::Whole { held, .. } => held.is_empty() && bytes.is_empty(),
-            Phase::First { held, .. } => *held == 0,
-            Phase::Asked | Phase::Streaming(_) | Phase::Dropping | Phase::Done => false,
+            Phase::Whole { headers, held } if held.is_empty() && bytes.is_empty() => Some(headers.clone()),
+            Phase::First { headers, held: 0, .. } => Some(headers.clone()),
+            _ => None,
         };
         let step = self.response_body(bytes, true, host);
-        if bodiless { self.call.borrow_mut().unsendable(step) } else { step }
+        match bodiless {
+            Some(headers) => self.call.borrow_mut().unsendable(headers, step),
+            None => step,
+        }
     }
 }
 

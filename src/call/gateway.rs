@@ -6,7 +6,7 @@ use crate::api::{APIS, Api, Asked, Operation};
 use crate::config::{AnswerModel, Policy};
 use crate::error::{Error, Fault, Kind};
 use crate::host::{Host, Millis};
-use crate::http::{Headers, Reply};
+use crate::http::{Change, Edits, Headers, Reply};
 use crate::json::Body;
 use crate::provider::CLIENT_CREDENTIALS;
 use crate::route::Retry;
@@ -33,13 +33,24 @@ enum State {
     /// The body is on its way.
     Reading {
         dialect: &'static dyn Api,
-        headers: Headers,
+        arrival: Arrival,
         /// What came in place of it, if Envoy refused the body.
         refused: Option<Refused>,
     },
     Calling(Shared),
     /// Answered here.
     Replied(Refused),
+}
+
+/// What a request's headers leave to know while its body is on the way.
+struct Arrival {
+    method: String,
+    /// With its `?`, or empty.
+    query: String,
+    /// What an attempt may want of the client's headers.
+    client: Headers,
+    /// Takes from them what no provider may see, and a client's own word on what only the gateway says.
+    edits: Edits,
 }
 
 /// A call that no provider saw.
@@ -89,9 +100,9 @@ impl Gateway {
 
     pub fn request_headers(&mut self, headers: Headers, end: bool, host: &dyn Host) -> Step {
         self.started = host.now();
-        let method = headers.text(":method").unwrap_or("").to_owned();
+        let method = headers.text(":method").unwrap_or_default();
         self.path = headers.text(":path").and_then(|full| full.split('?').next()).unwrap_or_default().to_owned();
-        let found = APIS.iter().find_map(|api| Some((*api, api.operation(&method, &self.path, &headers)?)));
+        let found = APIS.iter().find_map(|api| Some((*api, api.operation(method, &self.path, &headers)?)));
         match found {
             Some((dialect, Operation::Chat)) => self.chat_headers(dialect, headers, end),
             Some((dialect, Operation::ListModels)) => self.list_models(dialect),
@@ -107,7 +118,7 @@ impl Gateway {
             return self.refuse(dialect, None, &error.with_status(415));
         }
         let upgrade = headers.bytes("upgrade").is_some();
-        self.state = State::Reading { dialect, headers, refused: None };
+        self.state = State::Reading { dialect, arrival: Arrival::of(headers, crate::provider::of_use), refused: None };
         if upgrade {
             return self.refuse(dialect, None, &Error::invalid("this path does not upgrade"));
         }
@@ -120,10 +131,10 @@ impl Gateway {
 
     /// The whole body is there.
     pub fn request_body(&mut self, body: Vec<u8>, host: &dyn Host) -> Step {
-        let State::Reading { dialect, headers, .. } = std::mem::replace(&mut self.state, State::New) else {
+        let State::Reading { dialect, arrival, .. } = std::mem::replace(&mut self.state, State::New) else {
             return Step::go();
         };
-        match self.start(dialect, headers, body, host) {
+        match self.start(dialect, arrival, body, host) {
             Ok(step) => step,
             Err((model, error)) => self.refuse(dialect, model, &error),
         }
@@ -132,7 +143,7 @@ impl Gateway {
     fn start(
         &mut self,
         dialect: &'static dyn Api,
-        headers: Headers,
+        arrival: Arrival,
         body: Vec<u8>,
         host: &dyn Host,
     ) -> Result<Step, (Option<String>, Error)> {
@@ -159,37 +170,34 @@ impl Gateway {
             asked_model: model.clone(),
             model: index,
             stream,
-            asked,
+            asked: Rc::new(asked),
             body: Vec::new(),
             request: OnceCell::new(),
             plan,
         };
         plan::prepare(&policy, &mut chat, object);
         chat.body = body;
-        let client = headers.pick(crate::provider::of_use);
-        let mut call = self.call_of(&headers, client, Work::Chat(Box::new(chat)));
+        let (mut call, mut edits) = self.call_of(arrival, Work::Chat(Box::new(chat)));
         choose_first(&mut call).map_err(told)?;
 
         let Work::Chat(chat) = &call.work else { return Ok(Step::go()) };
         let retry = call.model(chat).map(|model| &model.retry);
         let cluster =
             chat.plan.first().and_then(|planned| call.target(chat, planned)).map(|target| target.cluster.as_str());
-        let mut headers = headers;
-        to_envoy(&mut headers, cluster.unwrap_or_default(), chat.plan.len(), stream, retry);
+        to_envoy(&mut edits, cluster.unwrap_or_default(), chat.plan.len(), stream, retry);
         self.state = State::Calling(Rc::new(RefCell::new(call)));
-        Ok(Step { headers: Some(headers), ..Step::go() })
+        Ok(Step { headers: Change::Some(edits), ..Step::go() })
     }
 
-    fn call_of(&self, headers: &Headers, client: Headers, work: Work) -> Call {
-        let full = headers.text(":path").unwrap_or("/");
-        let query = full.find('?').and_then(|at| full.get(at..)).unwrap_or_default();
-        Call {
+    fn call_of(&self, arrival: Arrival, work: Work) -> (Call, Edits) {
+        let Arrival { method, query, client, edits } = arrival;
+        let call = Call {
             policy: Rc::clone(&self.policy),
             started: self.started,
             work,
-            method: headers.text(":method").unwrap_or("GET").to_owned(),
+            method,
             path: self.path.clone(),
-            query: query.to_owned(),
+            query,
             client,
             attempts: Vec::new(),
             usage: None,
@@ -198,7 +206,8 @@ impl Gateway {
             ending: Ending::Open,
             told: None,
             unsent: None,
-        }
+        };
+        (call, edits)
     }
 
     /// A path that no dialect knows.
@@ -213,15 +222,11 @@ impl Gateway {
             };
             return self.refuse(dialect, None, &error.with_code("unknown_url"));
         };
-        let call = self.call_of(
-            &headers,
-            headers.clone(),
-            Work::Pass { provider: other.provider, cluster: other.cluster.clone() },
-        );
-        let mut headers = headers;
-        to_envoy(&mut headers, &other.cluster, 1, false, None);
+        let work = Work::Pass { provider: other.provider, cluster: other.cluster.clone() };
+        let (call, mut edits) = self.call_of(Arrival::of(headers, |_| true), work);
+        to_envoy(&mut edits, &other.cluster, 1, false, None);
         self.state = State::Calling(Rc::new(RefCell::new(call)));
-        Step { headers: Some(headers), ..Step::go() }
+        Step { headers: Change::Some(edits), ..Step::go() }
     }
 
     fn list_models(&mut self, dialect: &'static dyn Api) -> Step {
@@ -262,11 +267,10 @@ impl Gateway {
         match &mut self.state {
             State::New | State::Replied(_) => Step::go(),
             State::Reading { dialect, refused, .. } => {
-                let headers = read();
-                let status = headers.status();
+                let status = read().status();
                 let error = envoys(status);
                 *refused = Some(Refused { dialect: dialect.name(), model: None, status, error: Some(error.kind) });
-                replace(*dialect, headers, &error, end)
+                replace(*dialect, status, &error, end)
             }
             State::Calling(call) => call.borrow_mut().answered(end, read, host),
         }
@@ -282,20 +286,20 @@ impl Call {
             Some(Outcome::Answered | Outcome::Failed { retry: false, .. }) => Step::go(),
             // Envoy made no further attempt after all: a budget or a limit of its own.
             Some(Outcome::Failed { retry: true, .. }) => {
-                let mut headers = read();
-                headers.remove(RETRY);
-                Step { headers: Some(headers), ..Step::go() }
+                let mut edits = Edits::default();
+                edits.remove(RETRY);
+                Step { headers: Change::Some(edits), ..Step::go() }
             }
             Some(Outcome::Pending) | None => {
-                let headers = read();
-                let error = envoys(headers.status());
+                let status = read().status();
+                let error = envoys(status);
                 self.unanswered(error.kind, host);
                 self.ending = Ending::Error(error.kind);
                 self.told = Some(error.status);
                 let Some(dialect) = self.dialect().or_else(default_dialect) else { return Step::go() };
-                let mut step = replace(dialect, headers, &error, end);
-                if let Some(headers) = &mut step.headers {
-                    headers.set("x-sluice-attempts", self.attempts.len().to_string());
+                let mut step = replace(dialect, status, &error, end);
+                if let Change::Some(edits) = &mut step.headers {
+                    edits.set("x-sluice-attempts", self.attempts.len().to_string());
                 }
                 step
             }
@@ -324,18 +328,19 @@ fn envoys(status: u16) -> Error {
 }
 
 /// Gives Envoy's own error the client's shape. Without a body to replace, only the status can be told.
-fn replace(dialect: &'static dyn Api, mut headers: Headers, error: &Error, end: bool) -> Step {
-    let (status, body) = dialect.write_error(error);
-    if headers.status() < 400 {
+fn replace(dialect: &'static dyn Api, came: u16, error: &Error, end: bool) -> Step {
+    if came < 400 {
         return Step::go();
     }
+    let (status, body) = dialect.write_error(error);
     if end {
         return Step::reply(Reply::json(status, body));
     }
-    headers.set(":status", status.to_string());
-    headers.set("content-type", "application/json");
-    headers.set_body_len(body.len());
-    Step { headers: Some(headers), body: Some(body), ..Step::go() }
+    let mut edits = Edits::default();
+    edits.set(":status", status.to_string());
+    edits.fix("content-type", "application/json");
+    edits.set_body_len(body.len());
+    Step { headers: Change::Some(edits), body: Some(body), ..Step::go() }
 }
 
 /// Drops from the plan what stands before the first target that can serve the call, and makes that one ready.
@@ -355,14 +360,30 @@ fn choose_first(call: &mut Call) -> Result<(), Error> {
     Err(refusal.unwrap_or_else(|| Error::new(Kind::Internal, Fault::Gateway, "the model has no target")))
 }
 
-/// What Envoy must know: where to send, how often, how long. A client's own word on any of it is removed, and so is
-/// what no provider may see.
-fn to_envoy(headers: &mut Headers, cluster: &str, targets: usize, stream: bool, retry: Option<&Retry>) {
-    headers.retain(|name| {
-        !name.starts_with("x-sluice-") && !name.starts_with("x-envoy-") && !CLIENT_CREDENTIALS.contains(&name)
-    });
-    headers.push(CLUSTER, cluster);
-    headers.push("x-envoy-max-retries", targets.saturating_sub(1).to_string());
+impl Arrival {
+    fn of(headers: Headers, wanted: impl Fn(&str) -> bool) -> Self {
+        let full = headers.text(":path").unwrap_or("/");
+        let query = full.find('?').and_then(|at| full.get(at..)).unwrap_or_default().to_owned();
+        let method = headers.text(":method").unwrap_or("GET").to_owned();
+        let mut edits = Edits::default();
+        let client = headers.pick(|name| {
+            let internal = name.starts_with("x-sluice-") || name.starts_with("x-envoy-");
+            if internal || CLIENT_CREDENTIALS.contains(&name) {
+                edits.remove(name.to_owned());
+            }
+            wanted(name)
+        });
+        Self { method, query, client, edits }
+    }
+}
+
+/// What Envoy must know: where to send, how often, how long.
+fn to_envoy(edits: &mut Edits, cluster: &str, targets: usize, stream: bool, retry: Option<&Retry>) {
+    edits.set(CLUSTER, cluster);
+    match targets {
+        0 | 1 => edits.fix("x-envoy-max-retries", "0"),
+        several => edits.set("x-envoy-max-retries", several.saturating_sub(1).to_string()),
+    }
     let Some(retry) = retry else { return };
     let on = match (retry.on.contains(&Kind::Unreachable), retry.on.contains(&Kind::Timeout)) {
         (true, _) => "connect-failure,refused-stream,reset,retriable-headers",
@@ -370,11 +391,11 @@ fn to_envoy(headers: &mut Headers, cluster: &str, targets: usize, stream: bool, 
         (false, false) => "retriable-headers",
     };
     if targets > 1 {
-        headers.push("x-envoy-retry-on", on);
+        edits.fix("x-envoy-retry-on", on);
     }
     let limit = retry.limit(stream);
     if limit > 0 {
-        headers.push("x-envoy-upstream-rq-per-try-timeout-ms", limit.to_string());
+        edits.set("x-envoy-upstream-rq-per-try-timeout-ms", limit.to_string());
     }
 }
 

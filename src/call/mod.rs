@@ -18,7 +18,7 @@ use crate::chat::{Request, Usage};
 use crate::config::Policy;
 use crate::error::{Error, Kind};
 use crate::host::Millis;
-use crate::http::{Headers, Reply};
+use crate::http::{Change, Headers, Reply};
 use crate::provider::Provider;
 use crate::route::{Model, Target};
 use std::cell::{OnceCell, RefCell};
@@ -27,10 +27,12 @@ use std::rc::Rc;
 /// What Envoy is to do.
 #[derive(Debug, Default)]
 pub struct Step {
-    /// Replace all headers of this direction by these.
-    pub headers: Option<Headers>,
+    /// Of the direction that the step is for.
+    pub headers: Change,
     /// Replace what there is of the body by this.
     pub body: Option<Vec<u8>>,
+    /// The cluster for the attempt after this one, should Envoy make one.
+    pub after: Option<String>,
     pub next: Next,
 }
 
@@ -58,7 +60,7 @@ impl Step {
     }
 }
 
-/// Set by the gateway role, and by each attempt for the next: the cluster to send to.
+/// Set by the gateway role: the cluster to send to.
 pub const CLUSTER: &str = "x-sluice-cluster";
 /// On an answer that another attempt should replace; Envoy's `retriable_headers` look for it.
 pub const RETRY: &str = "x-sluice-retry";
@@ -106,7 +108,7 @@ pub struct Chat {
     /// Index into the policy's models.
     pub model: usize,
     pub stream: bool,
-    asked: Asked,
+    asked: Rc<Asked>,
     /// Empty once an answer has begun: no attempt follows.
     body: Vec<u8>,
     /// The body read, once a target of another API needed it.
@@ -119,7 +121,7 @@ pub struct Planned {
     /// Index into the model's targets.
     pub target: usize,
     /// The provider's name of the model.
-    pub model: String,
+    pub model: Rc<str>,
     /// It was left out, or stands behind others and may have been: not looked up, for it is seldom tried.
     cooling: bool,
     /// Its request, if that is made already.
@@ -135,6 +137,8 @@ struct Terms {
     hide_usage: bool,
     /// A forced tool stood in for a JSON schema.
     schema_tool: bool,
+    /// The client wants usage in its stream.
+    stream_usage: bool,
 }
 
 /// A request in the provider's API.

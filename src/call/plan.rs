@@ -30,7 +30,7 @@ pub fn targets(policy: &Policy, asked: &str, host: &dyn Host) -> Result<(usize, 
         let named = model.targets.get(target)?.model.as_deref();
         Some(Planned {
             target,
-            model: named.unwrap_or(asked).to_owned(),
+            model: Rc::from(named.unwrap_or(asked)),
             cooling: place > 0,
             ready: None,
             terms: Terms::default(),
@@ -49,7 +49,7 @@ fn direct(policy: &Policy, model: &Model, asked: &str) -> Option<Planned> {
     let target = model.targets.iter().position(|target| {
         policy.providers.get(target.provider).is_some_and(|configured| *configured.name == *provider)
     })?;
-    Some(Planned { target, model: name.to_owned(), cooling: false, ready: None, terms: Terms::default() })
+    Some(Planned { target, model: Rc::from(name), cooling: false, ready: None, terms: Terms::default() })
 }
 
 impl Call {
@@ -103,10 +103,11 @@ fn wanted<'t>(entry: &'t Planned, target: &Target, provider: &Provider) -> api::
 }
 
 fn keep(chat: &mut Chat, planned: usize, ready: Ready) {
+    let stream_usage = matches!(chat.request.get(), Some(Ok(request)) if request.stream_usage);
     if let Some(entry) = chat.plan.get_mut(planned) {
         entry.terms = match &ready {
-            Ready::Same(spliced) => Terms { hide_usage: spliced.hide_usage, schema_tool: false },
-            Ready::Other(written) => Terms { hide_usage: false, schema_tool: written.schema_tool },
+            Ready::Same(spliced) => Terms { hide_usage: spliced.hide_usage, ..Terms::default() },
+            Ready::Other(written) => Terms { schema_tool: written.schema_tool, stream_usage, hide_usage: false },
         };
         entry.ready = Some(ready);
     }

@@ -66,7 +66,7 @@ impl Relay {
     }
 
     /// The provider has closed the stream. `None`: nothing is to be added.
-    pub fn close(&mut self, dialect: &'static dyn Api, asked: Asked) -> Option<Vec<u8>> {
+    pub fn close(&mut self, dialect: &'static dyn Api, asked: &dyn Fn() -> Asked) -> Option<Vec<u8>> {
         let (seen, begun) = (&mut self.seen, &mut self.begun);
         match &mut self.how {
             How::Same(same) => {
@@ -74,7 +74,7 @@ impl Relay {
                 if seen.error.is_none() && !seen.ended {
                     let error = broke_off();
                     let mut end = b"\n\n".to_vec();
-                    dialect.writer(asked).write(&Event::Error(error.clone()), &mut end);
+                    dialect.writer(asked()).write(&Event::Error(error.clone()), &mut end);
                     out.get_or_insert_default().extend_from_slice(&end);
                     seen.error = Some(error);
                 }

@@ -2,9 +2,9 @@
 
 use super::attempt::Place;
 use super::plan::same;
-use super::{CLUSTER, Call, Chat, Ending, Outcome, Planned, Ready, Step, Work};
+use super::{Call, Chat, Ending, Outcome, Planned, Ready, Step, Work};
 use crate::error::{Error, Fault, Kind};
-use crate::http::{Headers, Reply};
+use crate::http::{Change, Reply};
 use crate::json;
 
 impl Call {
@@ -63,11 +63,10 @@ impl Call {
             }
             Work::Chat(chat) => chat.plan.get_mut(planned).and_then(|planned| planned.ready.take()).ok_or_else(lost)?,
         };
-        let (headers, body) = self.chat_request(planned, ready).ok_or_else(lost)?;
-        Ok(Step { headers: Some(headers), body, ..Step::go() })
+        self.chat_request(planned, ready).ok_or_else(lost)
     }
 
-    fn chat_request(&self, planned: usize, ready: Ready) -> Option<(Headers, Option<Vec<u8>>)> {
+    fn chat_request(&self, planned: usize, ready: Ready) -> Option<Step> {
         let Work::Chat(chat) = &self.work else { return None };
         let entry = chat.plan.get(planned)?;
         let provider = self.provider(self.target(chat, entry)?.provider)?;
@@ -77,7 +76,7 @@ impl Call {
             path.push_str(&self.query);
         }
         let mut headers = provider.request_headers("POST", &path, &self.client, same_api);
-        headers.push("content-type", "application/json");
+        headers.fix("content-type", "application/json");
         let body = match ready {
             Ready::Same(spliced) if spliced.edits.is_empty() => None,
             Ready::Same(spliced) => Some(json::splice(&chat.body, &spliced.edits)),
@@ -91,10 +90,8 @@ impl Call {
         };
         headers.set_body_len(body.as_ref().map_or(chat.body.len(), Vec::len));
         let next = self.untried(chat).next().and_then(|next| chat.plan.get(next));
-        if let Some(next) = next.and_then(|next| self.target(chat, next)) {
-            headers.push(CLUSTER, next.cluster.as_str());
-        }
-        Some((headers, body))
+        let after = next.and_then(|next| self.target(chat, next)).map(|next| next.cluster.clone());
+        Some(Step { headers: Change::All(headers), body, after, ..Step::go() })
     }
 
     /// A path that no dialect knows: as the client sent it, with the provider's host, path and credential.
@@ -113,6 +110,6 @@ impl Call {
                 headers.push(name.to_owned(), value);
             }
         }
-        Some(Step { headers: Some(headers), ..Step::go() })
+        Some(Step { headers: Change::All(headers), ..Step::go() })
     }
 }

@@ -158,9 +158,7 @@ impl Call {
             dialect: labels.dialect.unwrap_or("none"),
             path: cut(&self.path),
             model: chat.map(|chat| cut(&chat.asked_model)),
-            target_model: used
-                .and_then(|(attempt, chat)| Some(chat.plan.get(attempt.planned)?.model.as_str()))
-                .map(cut),
+            target_model: used.and_then(|(attempt, chat)| Some(&*chat.plan.get(attempt.planned)?.model)).map(cut),
             provider: provider.as_deref(),
             stream: chat.is_some_and(|chat| chat.stream),
             status: shown,

@@ -5,7 +5,7 @@ use super::gateway::Gateway;
 use super::{Next, Shared as Calling, Step, settle};
 use crate::config::{self, Role};
 use crate::host::{Host, Millis, Shared};
-use crate::http::Headers;
+use crate::http::{Change, Headers};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -65,6 +65,12 @@ fn headers(pairs: &[(&str, &str)]) -> Headers {
     Headers::new(pairs.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect())
 }
 
+/// What edits leave of no headers at all.
+fn made(change: Change) -> Headers {
+    let Change::Some(edits) = change else { panic!("{change:?}") };
+    Headers::default().with(&edits)
+}
+
 /// What the gateway tells Envoy for that body.
 fn ask(gateway: &mut Gateway, body: &str, host: &Process) -> (Headers, Calling) {
     let request = headers(&[
@@ -76,7 +82,7 @@ fn ask(gateway: &mut Gateway, body: &str, host: &Process) -> (Headers, Calling) 
     assert!(matches!(gateway.request_headers(request, false, host).next, Next::Wait));
     let step = gateway.request_body(body.as_bytes().to_vec(), host);
     assert!(matches!(step.next, Next::Continue), "{:?}", step.next);
-    (step.headers.unwrap(), Rc::clone(gateway.call().unwrap()))
+    (made(step.headers), Rc::clone(gateway.call().unwrap()))
 }
 
 fn at(cluster: &str) -> Place {
@@ -144,10 +150,12 @@ fn each_attempt_names_the_next_cluster_and_brings_its_own_headers_alone() {
     let mut gateway = gateway(json!({}));
     let (_, call) = ask(&mut gateway, ASK, &host);
     let (_, first) = attempt(&call, "a", &host);
-    let first = first.headers.unwrap();
-    assert_eq!((first.text("authorization"), first.text("x-sluice-cluster")), (Some("Bearer sk-a"), Some("b")));
+    assert_eq!(first.after.as_deref(), Some("b"));
+    let first = first.headers.all().unwrap();
+    assert_eq!((first.text("authorization"), first.text("x-sluice-cluster")), (Some("Bearer sk-a"), None));
     let (_, second) = attempt(&call, "b", &host);
-    let (headers, body) = (second.headers.unwrap(), second.body.unwrap());
+    assert_eq!(second.after, None);
+    let (headers, body) = (second.headers.all().unwrap(), second.body.unwrap());
     assert_eq!((headers.text("x-api-key"), headers.text("authorization")), (Some("sk-b"), None));
     assert_eq!((headers.text("x-sluice-cluster"), headers.text(":path")), (None, Some("/v1/messages")));
     assert_eq!(headers.text("content-length"), Some(body.len().to_string().as_str()));
@@ -161,7 +169,7 @@ fn a_message_of_2_mb_is_written_again_for_the_next_target() {
     let (_, call) = ask(&mut gateway, &ASK.replace("hi", &text), &host);
     let (mut a, _) = attempt(&call, "a", &host);
     let step = a.response_headers(headers(&[(":status", "503"), ("content-length", "0")]), true, &host);
-    assert_eq!(step.headers.unwrap().text("x-sluice-retry"), Some("1"));
+    assert_eq!(made(step.headers).text("x-sluice-retry"), Some("1"));
     let (_, step) = attempt(&call, "b", &host);
     let body: Value = serde_json::from_slice(&step.body.unwrap()).unwrap();
     assert_eq!(body["messages"][0]["content"].as_str().map(str::len), Some(text.len()));
@@ -187,7 +195,7 @@ fn the_metadata_of_a_host_goes_before_its_cluster() {
     let (_, call) = ask(&mut gateway, ASK, &host);
     let place = Place { provider: Some("b".to_owned()), cluster: "a".to_owned() };
     let (_, step) = Attempt::start(&call, &place, &host);
-    assert_eq!(step.headers.unwrap().text(":path"), Some("/v1/messages"));
+    assert_eq!(step.headers.all().unwrap().text(":path"), Some("/v1/messages"));
 }
 
 #[test]
@@ -208,7 +216,7 @@ fn a_path_passed_on_brings_its_providers_key_to_no_other_host() {
         gateway.request_headers(headers(&[(":method", "GET"), (":path", "/v1/files")]), true, &host);
         let call = Rc::clone(gateway.call().unwrap());
         let (attempt, step) = Attempt::start(&call, &place, &host);
-        assert_eq!((attempt.is_some(), step.headers.is_some()), (reached, reached), "{place:?}");
+        assert_eq!((attempt.is_some(), step.headers != Change::None), (reached, reached), "{place:?}");
     }
 }
 

@@ -37,7 +37,7 @@ fn passed<'a>(mut relay: Relay, dialect: &'static dyn Api, pieces: impl Iterator
             None => out.extend_from_slice(piece),
         }
     }
-    out.extend(relay.close(dialect, asked()).unwrap_or_default());
+    out.extend(relay.close(dialect, &asked).unwrap_or_default());
     (out, relay.seen.usage, relay.seen.error.is_none())
 }
 

@@ -101,11 +101,11 @@ impl Provider {
     pub fn request_headers(&self, method: &str, path: &str, client: &Headers, same_api: bool) -> Headers {
         let mut headers = Headers::default();
         headers.push(":method", method);
-        headers.push(":scheme", "https");
+        headers.fix(":scheme", "https");
         headers.push(":authority", self.host.as_str());
         headers.push(":path", path);
-        headers.push("accept-encoding", "identity");
-        headers.push("user-agent", concat!("sluice/", env!("CARGO_PKG_VERSION")));
+        headers.fix("accept-encoding", "identity");
+        headers.fix("user-agent", concat!("sluice/", env!("CARGO_PKG_VERSION")));
         if let Some(id) = client.bytes(REQUEST_ID) {
             headers.push(REQUEST_ID, id);
         }
@@ -116,7 +116,7 @@ impl Provider {
         }
         for (name, value) in self.kind.headers {
             if headers.bytes(name).is_none() {
-                headers.push(*name, *value);
+                headers.fix(name, value);
             }
         }
         for (name, value) in &self.headers {

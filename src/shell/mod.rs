@@ -11,7 +11,7 @@ mod provider;
 mod root;
 
 use crate::call::{Next, Step};
-use crate::http::{Headers, Reply};
+use crate::http::{Change, Headers, Reply};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, LogLevel, MapType};
 
@@ -25,12 +25,6 @@ const ALL: usize = u32::MAX as usize;
 
 fn read_headers(of: MapType) -> Headers {
     Headers::new(hostcalls::get_map_bytes(of).unwrap_or_default())
-}
-
-fn write_headers(of: MapType, headers: &Headers) {
-    if hostcalls::set_map_bytes(of, headers.iter().collect()).is_err() {
-        log::error!("Envoy did not take the headers");
-    }
 }
 
 fn read_body(of: BufferType, from: usize, to: usize) -> Vec<u8> {
@@ -67,9 +61,15 @@ fn send(reply: &Reply) {
     }
 }
 
-/// Headers of a step, if it has any.
 fn put_headers(of: MapType, step: &Step) {
-    if let Some(headers) = &step.headers {
-        write_headers(of, headers);
+    let done = match &step.headers {
+        Change::None => true,
+        Change::All(headers) => hostcalls::set_map_bytes(of, headers.iter().collect()).is_ok(),
+        Change::Some(edits) => edits
+            .iter()
+            .fold(true, |done, (name, value)| hostcalls::set_map_value_bytes(of, name, value).is_ok() && done),
+    };
+    if !done {
+        log::error!("Envoy did not take the headers");
     }
 }

@@ -7,6 +7,9 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType};
 use std::rc::Rc;
 
+/// Filter state by which the route finds the cluster of the next attempt: a header would reach the provider.
+const CLUSTER: &str = "sluice.cluster";
+
 pub struct ProviderContext {
     /// What every attempt in this cluster reaches, by the role's own configuration.
     provider: Option<Rc<str>>,
@@ -64,6 +67,11 @@ impl HttpContext for ProviderContext {
         let (attempt, step) = Attempt::start(&call, &self.place(), &Envoy);
         self.attempt = attempt;
         put_headers(MapType::HttpRequestHeaders, &step);
+        if let Some(cluster) = &step.after
+            && hostcalls::set_property(vec![CLUSTER], Some(cluster.as_bytes())).is_err()
+        {
+            log::error!("Envoy did not take the next cluster");
+        }
         if let Some(body) = step.body {
             self.request = Body::Due(body);
         }

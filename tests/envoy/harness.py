@@ -100,6 +100,13 @@ def plain(cluster: dict, name: str, port: int, provider: str | None) -> dict:
     return cluster
 
 
+def cluster_maps(config: dict) -> list[dict]:
+    """The route's two maps: by what an attempt said of the next, and by the gateway's header."""
+    after = route(config)["inline_cluster_specifier_plugin"]["extension"]["typed_config"]["cluster_matcher"]
+    trees = [after["matcher_tree"], after["on_no_match"]["matcher"]["matcher_tree"]]
+    return [tree["exact_match_map"]["map"] for tree in trees]
+
+
 def configuration(document: dict | None, ports: dict[str, int], metadata: bool = True) -> dict:
     """The shipped configuration with this gateway configuration, and its clusters on these ports."""
     config = shipped()
@@ -112,10 +119,10 @@ def configuration(document: dict | None, ports: dict[str, int], metadata: bool =
             plain(clusters[0], name, ports[name], next(iter(providers)) if metadata and len(providers) == 1 else None)
             for name, providers in named.items()
         ]
-        tree = route(config)["inline_cluster_specifier_plugin"]["extension"]["typed_config"]["cluster_matcher"]["matcher_tree"]
-        entries = tree["exact_match_map"]["map"]
-        pattern = json.dumps(entries["openai"])
-        tree["exact_match_map"]["map"] = {n: json.loads(pattern.replace('"cluster": "openai"', f'"cluster": "{n}"')) for n in named}
+        for known in cluster_maps(config):
+            pattern = json.dumps(known["openai"])
+            known.clear()
+            known.update({n: json.loads(pattern.replace('"cluster": "openai"', f'"cluster": "{n}"')) for n in named})
     else:
         _static(config, clusters, ports)
     hcm(config)["http_protocol_options"] = {"enable_trailers": True}

@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use sluice::call::{Next, Shared, Step};
 use sluice::config::{self, Policy, Role};
-use sluice::http::Headers;
+use sluice::http::{Change, Headers};
 use sluice::route::Cooldowns;
 
 use crate::scenario::Module;
@@ -56,9 +56,22 @@ fn read_headers(host: &mut Host, of: Map) -> Headers {
 }
 
 fn put_headers(host: &mut Host, of: Map, step: &Step) -> Result<(), Crash> {
-    let Some(headers) = &step.headers else { return Ok(()) };
+    if step.headers == Change::None {
+        return Ok(());
+    }
     let map = host.map_mut(of).map_err(|refusal| format!("the host did not take the headers: {refusal:?}"))?;
-    *map = headers.iter().collect::<HeaderMap>();
+    match &step.headers {
+        Change::None => {}
+        Change::All(headers) => *map = headers.iter().collect::<HeaderMap>(),
+        Change::Some(edits) => {
+            for (name, value) in edits.iter() {
+                match value {
+                    Some(value) => map.set(name, value),
+                    None => drop(map.remove(name)),
+                }
+            }
+        }
+    }
     Ok(())
 }
 

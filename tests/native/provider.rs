@@ -58,6 +58,9 @@ impl ProviderContext {
         let (attempt, step) = Attempt::start(call, &place, &Proxy::new(host));
         self.attempt = attempt;
         put_headers(host, Map::RequestHeaders, &step)?;
+        if let Some(cluster) = &step.after {
+            host.set_property("sluice.cluster", cluster.as_bytes()).map_err(|refusal| format!("{refusal:?}"))?;
+        }
         if let Some(body) = step.body {
             self.request = Body::Due(body);
         }

@@ -121,7 +121,9 @@ impl<'e, M: Module> Stream<'e, M> {
     }
 
     fn begin(&mut self, end: bool) -> Result<Next, String> {
-        let cluster = self.kept.headers.text("x-sluice-cluster").unwrap_or_default();
+        let chosen = self.envoy.host.enter(self.id).properties.get("sluice.cluster");
+        let chosen = chosen.map(|name| String::from_utf8_lossy(name).into_owned());
+        let cluster = chosen.or_else(|| self.kept.headers.text("x-sluice-cluster")).unwrap_or_default();
         if !self.envoy.host.clusters.contains(&cluster) {
             let (flags, text) = match self.tries {
                 0 => (flag::NO_CLUSTER, ""),
