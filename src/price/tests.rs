@@ -318,3 +318,63 @@ fn every_mistake_is_told_with_its_path() {
     let found = wrong(&[written("a", &[]), written("b", &[("input", "x"), ("output", "y")])]);
     assert_eq!(found.len(), 4, "all at once: {found:?}");
 }
+
+/// `examples/prices.json` as the list is built from a configuration.
+fn published() -> Vec<(Written, String, String)> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/prices.json");
+    let document: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let rates = |from: &serde_json::Value| -> Vec<(String, String)> {
+        let known = from.as_object().unwrap().iter().filter(|(_, value)| value.is_number());
+        known.filter(|(name, _)| *name != "above").map(|(name, value)| (name.clone(), value.to_string())).collect()
+    };
+    let text = |from: &serde_json::Value, name: &str| from[name].as_str().unwrap_or_default().to_owned();
+    let entries = document["prices"].as_object().unwrap().iter();
+    let tier = |tier: &serde_json::Value| Tier { above: tier["above"].as_u64().unwrap(), amounts: rates(tier) };
+    entries
+        .map(|(name, entry)| {
+            let tiers = entry["tiers"].as_array().into_iter().flatten().map(tier).collect();
+            let written = Written { name: name.clone(), amounts: rates(entry), tiers };
+            let fields = ["tiers", "source", "date"];
+            let known = |field: &String| fields.contains(&field.as_str()) || RATES.contains(&field.as_str());
+            assert!(entry.as_object().unwrap().keys().all(known), "{name}");
+            (written, text(entry, "source"), text(entry, "date"))
+        })
+        .collect()
+}
+
+#[test]
+fn the_published_prices_load_and_each_has_its_source_and_date() {
+    let published = published();
+    for (written, source, date) in &published {
+        assert!(source.starts_with("https://") && source.len() > 12, "{}: {source}", written.name);
+        let digits = |at: std::ops::Range<usize>| date[at].bytes().all(|b| b.is_ascii_digit());
+        let day = date.len() == 10
+            && digits(0..4)
+            && &date[4..5] == "-"
+            && digits(5..7)
+            && &date[7..8] == "-"
+            && digits(8..10);
+        assert!(day && date.as_str() >= "2026-01-01", "{}: {date}", written.name);
+    }
+    let written: Vec<Written> = published.into_iter().map(|(written, ..)| written).collect();
+    assert!(written.len() >= 50, "{}", written.len());
+    let list = PriceList::new(&written).unwrap();
+    for (provider, model, usage, nanos) in [
+        (
+            "openai",
+            "gpt-4o",
+            Usage { cached_input: 500, ..usage(1_000, 100) },
+            500 * 2_500 + 500 * 1_250 + 100 * 10_000,
+        ),
+        ("anthropic", "claude-haiku-4-5-20251001", Usage { cache_write: 10, ..usage(10, 1) }, 10 * 1_250 + 5_000),
+        ("google", "gemini-2.5-pro", usage(200_001, 1), 200_001 * 2_500 + 15_000),
+        ("groq", "openai/gpt-oss-120b", usage(10, 0), 10 * 150),
+        ("xai", "grok-4.7", usage(200_000, 0), 200_000 * 4_000),
+    ] {
+        assert_eq!(list.find(provider, model).map(|price| price.cost(&usage)), Some(nanos), "{model}");
+    }
+    // A price of one host is not another's, and a model of another kind has none by its name's beginning.
+    assert!(
+        list.find("azure", "openai/gpt-oss-120b").is_none() && list.find("openai", "gpt-4o-audio-preview").is_none()
+    );
+}
