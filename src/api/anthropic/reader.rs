@@ -218,8 +218,16 @@ impl State {
     }
 
     fn delta(&mut self, event: Value<'_>, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), Error> {
-        let index = index(event);
-        let delta = object(event, "delta")?;
+        // Most events of a stream are these: one look at each member.
+        let (mut index, mut delta) = (0, None);
+        for (name, value) in event.members() {
+            if name.is("delta") {
+                delta = Some(value).filter(Value::is_object);
+            } else if name.is("index") {
+                index = value.count().unwrap_or(0);
+            }
+        }
+        let delta = delta.ok_or_else(unreadable)?;
         let open = self.open.iter_mut().rev().find(|open| open.index == index);
         match (&*kind(delta)?, open.map(|open| &mut open.what)) {
             (_, Some(What::Hidden)) => {}
