@@ -8,7 +8,6 @@ use crate::error::{Error, Kind};
 use crate::http::Headers;
 use crate::json::{self, Body};
 use serde_json::Value;
-use serde_json::value::RawValue;
 use std::fmt::Write as _;
 
 const TARGET: Target<'_> = Target { model: "model", max_tokens: 100, stream_usage: true, echo_reasoning: false };
@@ -17,8 +16,8 @@ fn asked() -> Asked {
     Asked { model: "asked".to_owned(), id: "made".to_owned(), created: 5, stream_usage: true, ..Asked::default() }
 }
 
-fn raw(json: &str) -> Box<RawValue> {
-    RawValue::from_string(json.to_owned()).unwrap()
+fn raw(json: &str) -> json::Raw {
+    json::raw(json)
 }
 
 fn pairs() -> impl Iterator<Item = (&'static dyn Api, &'static dyn Api)> {
@@ -158,7 +157,7 @@ fn features() -> Vec<Feature> {
     let talk = |turns| Request { turns, ..plain() };
     let user = |parts| turn(Role::User, parts);
     let choice = |c| with_tools(Some(c));
-    let number = |n: f64| serde_json::Number::from_f64(n);
+    let number = |n: f64| Some(json::Number::of(&n.to_string()));
     let schema = Format::JsonSchema {
         name: Some("n".to_owned()),
         description: None,

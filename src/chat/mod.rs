@@ -3,7 +3,7 @@
 //! Holds requests, answers, stream events, usage, and what a target could not express. It names no vendor: a vendor's
 //! word belongs in that vendor's file in `api/`.
 //!
-//! May use: error.
+//! May use: error, json.
 //!
 //! To add a notion: one field or variant here, then what each file in `api/` reads it from and writes it as, or a
 //! [`Loss`] where it cannot.
@@ -22,5 +22,4 @@ pub use request::{
 };
 pub use usage::Usage;
 
-/// JSON kept as the text it came in.
-pub type Raw = Box<serde_json::value::RawValue>;
+pub use crate::json::{Number, Raw};

@@ -1,5 +1,4 @@
-use super::Raw;
-use serde_json::Number;
+use super::{Number, Raw};
 
 /// One request for a chat answer. Numbers keep the text they came in.
 #[derive(Clone, Debug, Default)]

@@ -18,44 +18,6 @@ pub fn find<'a>(raw: &'a str, path: &[&str]) -> Option<&'a str> {
     raw.get(start..scan.at)
 }
 
-/// The JSON texts of an array's elements. Ends where the text stops being valid; not an array: no elements.
-pub fn each(raw: &str) -> Each<'_> {
-    let mut scan = Scan::new(raw);
-    scan.space();
-    let open = scan.take(b'[');
-    scan.space();
-    let open = open && !scan.take(b']');
-    Each { raw, scan, open }
-}
-
-/// See [`each`].
-#[derive(Clone)]
-pub struct Each<'a> {
-    raw: &'a str,
-    scan: Scan<'a>,
-    open: bool,
-}
-
-impl<'a> Iterator for Each<'a> {
-    type Item = &'a str;
-
-    fn next(&mut self) -> Option<&'a str> {
-        if !self.open {
-            return None;
-        }
-        match element(&mut self.scan) {
-            Ok((at, more)) => {
-                self.open = more;
-                self.raw.get(at)
-            }
-            Err(_) => {
-                self.open = false;
-                None
-            }
-        }
-    }
-}
-
 /// The next element, and whether another follows.
 fn element(scan: &mut Scan<'_>) -> Result<(Range<usize>, bool), Bad> {
     let start = scan.at;

@@ -14,11 +14,13 @@ pub(super) struct Bad {
 pub(super) struct Scan<'a> {
     bytes: &'a [u8],
     pub at: usize,
+    /// Half a surrogate pair is let by, as some servers cut one in two.
+    pub lenient: bool,
 }
 
 impl<'a> Scan<'a> {
     pub fn new(text: &'a str) -> Self {
-        Self { bytes: text.as_bytes(), at: 0 }
+        Self { bytes: text.as_bytes(), at: 0, lenient: false }
     }
 
     #[inline]
@@ -222,14 +224,19 @@ impl<'a> Scan<'a> {
                 Ok(())
             }
             Some(b'u') => {
-                let lone = Err(Bad { what: "half of a surrogate pair", at: start });
+                let lone = if self.lenient { Ok(()) } else { Err(Bad { what: "half of a surrogate pair", at: start }) };
                 match self.unit()? {
                     0xD800..=0xDBFF => {
                         if !self.rest().starts_with(b"\\u") {
                             return lone;
                         }
+                        let first = self.at;
                         self.step();
-                        if matches!(self.unit()?, 0xDC00..=0xDFFF) { Ok(()) } else { lone }
+                        if matches!(self.unit()?, 0xDC00..=0xDFFF) {
+                            return Ok(());
+                        }
+                        self.at = first;
+                        lone
                     }
                     0xDC00..=0xDFFF => lone,
                     _ => Ok(()),

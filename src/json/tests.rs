@@ -1,5 +1,6 @@
 use super::scan::plain;
 use super::*;
+use crate::error::Error;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -316,20 +317,37 @@ fn a_value_is_found_by_its_path() {
 }
 
 #[test]
-fn elements_come_one_by_one_as_far_as_they_are_valid() {
-    let cases: &[(&str, &[&str])] = &[
-        ("[]", &[]),
-        (" [ 1 , [2,3],{\"a\":\"]\"} ] ", &["1", "[2,3]", "{\"a\":\"]\"}"]),
-        ("[\"ä\",\"ö\"]", &["\"ä\"", "\"ö\""]),
-        ("[1,2,]", &["1", "2"]),
-        ("[1 2]", &[]),
-        ("[1", &[]),
-        ("{\"a\":1}", &[]),
-        ("", &[]),
-    ];
-    for (text, elements) in cases {
-        assert_eq!(each(text).collect::<Vec<_>>(), *elements, "{text}");
+fn what_a_provider_says_is_read_where_a_client_is_refused() {
+    let mut tree = Tree::default();
+    for (text, said) in [
+        ("\"a\\ud83d\"", "a\u{fffd}"),
+        ("\"\\ude00b\"", "\u{fffd}b"),
+        ("\"\\ud83d\\u0041\"", "\u{fffd}A"),
+        ("\"\\ud83d\\ud83d\\ude00\"", "\u{fffd}\u{1f600}"),
+    ] {
+        assert_eq!(tree.read(text.as_bytes()).unwrap().text().unwrap(), said);
+        refused(format!("{{\"a\":{text}}}"));
     }
+    let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    assert!(tree.read(deep(MAX_READ_DEPTH).as_bytes()).is_ok());
+    assert!(tree.read(deep(MAX_READ_DEPTH + 1).as_bytes()).is_err());
+    for (text, what) in
+        [("", "the text ends too early at byte 0"), ("[1", "expected `,` or `]`"), ("1 2", "something after")]
+    {
+        let message = tree.read(text.as_bytes()).unwrap_err().message;
+        assert!(message.starts_with(what) || message.contains("ends too early"), "{text}: {message}");
+    }
+    assert_eq!(tree.read(b"[1,[],\"x\"]").unwrap().items().count(), 3);
+}
+
+#[test]
+fn a_list_of_many_numbers_takes_no_memory_and_too_many_objects_are_refused() {
+    let body = |item: &str, count: usize| format!("{{\"a\":[{}]}}", vec![item; count].join(","));
+    let text = body("1.5", MAX_VALUES + 1);
+    let parsed = Body::parse(text.as_bytes()).unwrap();
+    assert_eq!(parsed.value().get("a").unwrap().items().count(), MAX_VALUES + 1);
+    let error = refused(body("[]", MAX_VALUES));
+    assert!(error.message.contains("too many values"), "{error:?}");
 }
 
 #[test]

@@ -30,11 +30,14 @@ fn unescape(text: &str) -> Option<String> {
                 let mut unit = u32::from_str_radix(rest.get(..4)?, 16).ok()?;
                 rest = rest.get(4..)?;
                 if let 0xD800..=0xDBFF = unit {
-                    let low = u32::from_str_radix(rest.strip_prefix("\\u")?.get(..4)?, 16).ok()?;
-                    rest = rest.get(6..)?;
-                    unit = 0x1_0000_u32.wrapping_add((unit & 0x3FF) << 10).wrapping_add(low & 0x3FF);
+                    let low = rest.strip_prefix("\\u").and_then(|low| u32::from_str_radix(low.get(..4)?, 16).ok());
+                    if let Some(low @ 0xDC00..=0xDFFF) = low {
+                        rest = rest.get(6..)?;
+                        unit = 0x1_0000_u32.wrapping_add((unit & 0x3FF) << 10).wrapping_add(low & 0x3FF);
+                    }
                 }
-                char::from_u32(unit)?
+                // Half of a pair stands for nothing.
+                char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER)
             }
             same => char::from(same),
         });

@@ -3,11 +3,13 @@
 use super::scan::{Bad, Scan};
 use super::text::{decode, shown};
 use super::value::Value;
-use super::{MAX_DEPTH, MAX_MEMBERS, kind};
+use super::{MAX_DEPTH, MAX_MEMBERS, MAX_READ_DEPTH, kind};
 use crate::error::Error;
 
-/// Values of one text that are noted, 24 bytes each.
+/// Values of one text that are noted, 24 bytes each: of a client's body, and of what a provider says. A long answer
+/// with the probabilities of each token has over a million.
 pub const MAX_VALUES: usize = 1 << 20;
+const MAX_READ_VALUES: usize = 1 << 22;
 
 /// Where one value stands. Offsets are bytes of the text.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,7 +75,7 @@ impl Tree {
                 _ => format!("the body must be a JSON object, not {}", kind(start)),
             }));
         }
-        self.fill(text).map_err(|bad| at_fault(text, bad))?;
+        self.fill(text, false).map_err(|bad| at_fault(text, bad))?;
         let root = Value::new(text, &self.nodes);
         for (count, (name, value)) in root.members().enumerate() {
             if count >= MAX_MEMBERS {
@@ -90,21 +92,23 @@ impl Tree {
     /// Any JSON text. The error says what is wrong and where.
     pub fn read<'t>(&'t mut self, text: &'t [u8]) -> Result<Value<'t>, Error> {
         let text = std::str::from_utf8(text).map_err(|_| Error::invalid("it is not UTF-8"))?;
-        match self.fill(text) {
+        match self.fill(text, true) {
             Ok(()) => Ok(Value::new(text, &self.nodes)),
             Err(bad) => Err(Error::invalid(format!("{} at byte {}", bad.what, bad.at))),
         }
     }
 
     /// Checks the text, and notes where its values stand.
-    fn fill(&mut self, text: &str) -> Result<(), Bad> {
+    fn fill(&mut self, text: &str, lenient: bool) -> Result<(), Bad> {
         self.nodes.clear();
         if u32::try_from(text.len()).is_err() {
             return Err(Bad { what: "more than 4 GiB", at: 0 });
         }
         self.nodes.reserve((text.len() >> 6).clamp(16, 1 << 10));
         let mut scan = Scan::new(text);
-        let mut open = [Open::default(); MAX_DEPTH];
+        scan.lenient = lenient;
+        let most = if lenient { MAX_READ_DEPTH } else { MAX_DEPTH };
+        let mut open = [Open::default(); MAX_READ_DEPTH];
         let mut depth = 0_usize;
         let mut node = Node::default();
         let mut noted = true;
@@ -119,7 +123,9 @@ impl Tree {
                 }
                 Some(b @ (b'{' | b'[')) => {
                     let object = b == b'{';
-                    let Some(slot) = open.get_mut(depth) else { return scan.bad("nested too deeply") };
+                    let Some(slot) = open.get_mut(depth).filter(|_| depth < most) else {
+                        return scan.bad("nested too deeply");
+                    };
                     *slot = Open { node: self.nodes.len(), object };
                     noted = true;
                     scan.step();
@@ -174,7 +180,7 @@ impl Tree {
 
     #[inline]
     fn push(&mut self, node: Node, scan: &Scan<'_>) -> Result<(), Bad> {
-        if self.nodes.len() >= MAX_VALUES {
+        if self.nodes.len() >= if scan.lenient { MAX_READ_VALUES } else { MAX_VALUES } {
             return Err(Bad { what: "too many values", at: scan.at });
         }
         self.nodes.push(node);

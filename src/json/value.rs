@@ -4,7 +4,7 @@ use super::edit::Edit;
 use super::scan::Scan;
 use super::text::{decode, quote, shown};
 use super::tree::{ESCAPED, NAME_ESCAPED, Node};
-use super::{Number, Raw, kind, number, raw};
+use super::{Number, Raw, kind, raw};
 use crate::error::Error;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -230,7 +230,7 @@ impl<'a> Value<'a> {
     /// Any number, as it was written.
     pub fn number(&self, name: &str) -> Result<Option<Number>, Error> {
         let Some(value) = self.get(name) else { return Ok(None) };
-        if value.is_number() { Ok(number(value.raw())) } else { Err(value.wrong("a number")) }
+        if value.is_number() { Ok(Some(Number::of(value.raw()))) } else { Err(value.wrong("a number")) }
     }
 
     pub fn object(&self, name: &str) -> Result<Option<Self>, Error> {

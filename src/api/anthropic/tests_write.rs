@@ -5,11 +5,10 @@ use super::model::{Thinks, abilities};
 use super::schema::tighten;
 use crate::api::{Api, Target, Written};
 use crate::chat::{Effect, Effort, Format, Part, Reasoning, Request, Role, Source, Tool, ToolChoice, Turn};
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-fn raw(value: Value) -> Box<RawValue> {
-    RawValue::from_string(value.to_string()).unwrap()
+fn raw(value: Value) -> crate::json::Raw {
+    crate::json::raw(value.to_string())
 }
 
 fn turn(role: Role, parts: Vec<Part>) -> Turn {
@@ -219,7 +218,7 @@ fn thinking_needs_its_signature_within_a_run_of_calls() {
 
 #[test]
 fn sampling_follows_the_model() {
-    let number = |n: f64| serde_json::Number::from_f64(n);
+    let number = |n: f64| Some(crate::json::Number::of(&n.to_string()));
     let both = Request { temperature: number(1.5), top_p: number(0.9), top_k: Some(5.into()), ..hello() };
     let (body, old) = written(&both, OLD);
     assert_eq!((&body["temperature"], &body["top_p"], &body["top_k"]), (&json!(1), &json!(0.9), &json!(5)));
