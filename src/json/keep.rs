@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Raw(Box<str>);
 
 /// A number, as it was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Number(Box<str>);
 
 /// Keeps text that is JSON: read as such, or written here.
@@ -45,6 +45,12 @@ impl Number {
 impl From<u64> for Number {
     fn from(number: u64) -> Self {
         Self(number.to_string().into())
+    }
+}
+
+impl fmt::Debug for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Number({})", self.0)
     }
 }
 
