@@ -7,8 +7,13 @@ use super::reserve::Quota;
 use crate::host::Millis;
 
 impl Quota<'_> {
+    /// How many pages [`Self::due`] goes through.
+    pub fn pages(&self) -> u32 {
+        self.table.all()
+    }
+
     /// Messages that are due for the counters of one page: leases to renew or give back, settled amounts to tell, what
-    /// was not answered. Called for each page in turn (`0..table.all()`), a few at each tick, by any worker.
+    /// was not answered. Called for each page in turn, a few at each tick, by any worker.
     pub fn due(&self, page: u32, now: Millis, messages: &mut Vec<Message>) {
         for slot in self.table.leased(page) {
             let mut found = None;
