@@ -53,6 +53,7 @@ impl Written {
     /// The consumer by itself, as [`Claims::unlisted`] has it: without what it is known by. `path`: where it is written.
     pub fn read(&self, path: &str) -> Result<Consumer, Vec<Wrong>> {
         let mut check = Check(Vec::new());
+        let path = &At::top(path);
         let consumer = check.consumer(path, self);
         check.unknown(path, self);
         if check.0.is_empty() { Ok(consumer) } else { Err(check.0) }
@@ -103,6 +104,42 @@ impl Index {
     }
 }
 
+const AGAIN: &str = "is there already";
+const TOO_MANY: &str = "has too many entries";
+
+/// A path, spelled out only where something is wrong.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    above: Option<&'a At<'a>>,
+    name: &'a str,
+    index: Option<usize>,
+}
+
+impl<'a> At<'a> {
+    fn top(name: &'a str) -> Self {
+        Self { above: None, name, index: None }
+    }
+
+    fn field(&'a self, name: &'a str) -> Self {
+        Self { above: Some(self), name, index: None }
+    }
+
+    fn nth(self, index: usize) -> Self {
+        Self { index: Some(index), ..self }
+    }
+
+    fn spell(&self) -> String {
+        let mut path = self.above.map_or_else(String::new, |above| above.spell() + ".");
+        path.push_str(self.name);
+        if let Some(index) = self.index {
+            path.push('[');
+            path.push_str(&index.to_string());
+            path.push(']');
+        }
+        path
+    }
+}
+
 /// Notes what is wrong.
 struct Check(Vec<Wrong>);
 
@@ -112,11 +149,11 @@ impl Consumers {
         let mut check = Check(Vec::new());
         let mut all = Self::default();
         if written.len() > MAX_CONSUMERS {
-            check.wrong("consumers", &format!("has more than {MAX_CONSUMERS} entries"));
+            check.wrong(&At::top("consumers"), TOO_MANY);
             return Err(check.0);
         }
         for (index, entry) in written.iter().enumerate() {
-            all.add(&mut check, &format!("consumers[{index}]"), entry);
+            all.add(&mut check, &At::top("consumers").nth(index), entry);
         }
         check.sources(&sources);
         all.sources = match sources.is_empty() {
@@ -125,51 +162,48 @@ impl Consumers {
         };
         all.anonymous = anonymous.map(|anonymous| {
             let consumer = &anonymous.consumer;
-            check.unknown("anonymous", consumer);
+            check.unknown(&At::top("anonymous"), consumer);
             if all.names.find(&consumer.name).is_some() {
-                check.wrong("anonymous.name", "is the name of a consumer");
+                check.wrong(&At::top("anonymous").field("name"), "is the name of a consumer");
             }
-            (Rc::new(check.consumer("anonymous", consumer)), anonymous.unknown)
+            (Rc::new(check.consumer(&At::top("anonymous"), consumer)), anonymous.unknown)
         });
         if check.0.is_empty() { Ok(all) } else { Err(check.0) }
     }
 
-    fn add(&mut self, check: &mut Check, path: &str, entry: &Written) {
-        const AGAIN: &str = "is there already";
+    fn add(&mut self, check: &mut Check, path: &At<'_>, entry: &Written) {
         let index = self.list.len();
         self.list.push(Rc::new(check.consumer(path, entry)));
         if !self.names.insert(&entry.name, index) {
-            check.wrong(&format!("{path}.name"), AGAIN);
+            check.wrong(&path.field("name"), AGAIN);
         }
         check.count(path, "keys", entry.keys.len());
         for (at, key) in entry.keys.iter().enumerate() {
-            let path = format!("{path}.keys[{at}]");
-            let not_after = check.moment(&format!("{path}.not_after"), key.not_after.as_deref());
+            let path = &path.field("keys").nth(at);
+            let not_after = check.moment(&path.field("not_after"), key.not_after.as_deref());
             match Digest::from_hex(&key.sha256) {
-                None => {
-                    check.wrong(&format!("{path}.sha256"), "must be the 64 hexadecimal digits of the key's SHA-256")
-                }
+                None => check.wrong(&path.field("sha256"), "must be the 64 hexadecimal digits of the key's SHA-256"),
                 Some(digest) => {
                     if !self.keys.insert(Row { digest, consumer: index, not_after }) {
-                        check.wrong(&format!("{path}.sha256"), AGAIN);
+                        check.wrong(&path.field("sha256"), AGAIN);
                     }
                 }
             }
         }
         check.count(path, "subjects", entry.subjects.len());
         if entry.subjects.is_empty() && !self.subjects.insert(&entry.name, index) {
-            check.wrong(&format!("{path}.name"), "is a subject of another consumer");
+            check.wrong(&path.field("name"), "is a subject of another consumer");
         }
         for (at, subject) in entry.subjects.iter().enumerate() {
-            let path = format!("{path}.subjects[{at}]");
-            check.name(&path, subject);
+            let path = &path.field("subjects").nth(at);
+            check.name(path, subject);
             if !self.subjects.insert(subject, index) {
-                check.wrong(&path, AGAIN);
+                check.wrong(path, AGAIN);
             }
         }
         check.count(path, "peers", entry.peers.len());
         for (at, peer) in entry.peers.iter().enumerate() {
-            let path = format!("{path}.peers[{at}]");
+            let path = &path.field("peers").nth(at);
             let (into, uri) = match peer.strip_suffix('*') {
                 Some(prefix) => (&mut self.peer_prefixes, prefix),
                 None => (&mut self.peers, peer.as_str()),
@@ -179,38 +213,38 @@ impl Consumers {
             let named = uri.split_once("://").is_some_and(|(_, rest)| !rest.trim_matches('/').is_empty());
             if !below || !named || !uri.bytes().all(|b| b.is_ascii_graphic() && b != b'*') {
                 check.wrong(
-                    &path,
+                    path,
                     "must be a URI, or one up to a \"/\" with a \"*\" after it: spiffe://cluster.local/ns/search/*",
                 );
             } else if !into.insert(uri, index) {
-                check.wrong(&path, AGAIN);
+                check.wrong(path, AGAIN);
             }
         }
     }
 }
 
 impl Check {
-    fn wrong(&mut self, path: &str, message: &str) {
-        self.0.push((path.to_owned(), message.to_owned()));
+    fn wrong(&mut self, path: &At<'_>, message: &str) {
+        self.0.push((path.spell(), message.to_owned()));
     }
 
-    fn count(&mut self, path: &str, field: &str, count: usize) {
+    fn count(&mut self, path: &At<'_>, field: &str, count: usize) {
         if count > MAX_EACH {
-            self.wrong(&format!("{path}.{field}"), &format!("has more than {MAX_EACH} entries"));
+            self.wrong(&path.field(field), TOO_MANY);
         }
     }
 
-    fn unknown(&mut self, path: &str, entry: &Written) {
+    fn unknown(&mut self, path: &At<'_>, entry: &Written) {
         if !(entry.keys.is_empty() && entry.subjects.is_empty() && entry.peers.is_empty()) {
             self.wrong(path, "must not have keys, subjects or peers");
         }
     }
 
-    fn consumer(&mut self, path: &str, entry: &Written) -> Consumer {
-        self.name(&format!("{path}.name"), &entry.name);
+    fn consumer(&mut self, path: &At<'_>, entry: &Written) -> Consumer {
+        self.name(&path.field("name"), &entry.name);
         for (field, text) in [("team", &entry.team), ("tier", &entry.tier)] {
             if let Some(text) = text {
-                self.name(&format!("{path}.{field}"), text);
+                self.name(&path.field(field), text);
             }
         }
         Consumer {
@@ -218,29 +252,30 @@ impl Check {
             team: entry.team.as_deref().map(Rc::from),
             tier: entry.tier.as_deref().map(Rc::from),
             labels: self.labels(path, &entry.labels),
-            models: self.patterns(&format!("{path}.models"), entry.models.as_deref()),
-            targets: self.patterns(&format!("{path}.targets"), entry.targets.as_deref()),
-            regions: self.texts(&format!("{path}.regions"), entry.regions.as_deref()).map(<[String]>::to_vec),
-            not_after: self.moment(&format!("{path}.not_after"), entry.not_after.as_deref()),
+            models: self.patterns(&path.field("models"), entry.models.as_deref()),
+            targets: self.patterns(&path.field("targets"), entry.targets.as_deref()),
+            regions: self.texts(&path.field("regions"), entry.regions.as_deref()).map(<[String]>::to_vec),
+            not_after: self.moment(&path.field("not_after"), entry.not_after.as_deref()),
             disabled: entry.disabled,
         }
     }
 
-    fn name(&mut self, path: &str, text: &str) {
+    fn name(&mut self, path: &At<'_>, text: &str) {
         if !is_name(text) {
-            self.wrong(path, &format!("must have 1 to {MAX_NAME} bytes, no control characters, no space at an end"));
+            self.wrong(path, "must have 1 to 128 bytes, no control characters, no space at an end");
         }
     }
 
-    fn labels(&mut self, path: &str, written: &[(String, String)]) -> Vec<(String, String)> {
+    fn labels(&mut self, path: &At<'_>, written: &[(String, String)]) -> Vec<(String, String)> {
         self.count(path, "labels", written.len());
         let mut labels: Vec<(String, String)> = Vec::with_capacity(written.len());
+        let path = &path.field("labels");
         for (name, value) in written {
-            let path = format!("{path}.labels.{name}");
-            self.name(&path, name);
-            self.name(&path, value);
+            let path = &path.field(name);
+            self.name(path, name);
+            self.name(path, value);
             match labels.binary_search_by(|(known, _)| known.cmp(name)) {
-                Ok(_) => self.wrong(&path, "is there already"),
+                Ok(_) => self.wrong(path, AGAIN),
                 Err(at) => labels.insert(at, (name.clone(), value.clone())),
             }
         }
@@ -248,28 +283,28 @@ impl Check {
     }
 
     /// An empty list would allow nothing, and was surely not meant so: `disabled` says that.
-    fn texts<'t>(&mut self, path: &str, texts: Option<&'t [String]>) -> Option<&'t [String]> {
+    fn texts<'t>(&mut self, path: &At<'_>, texts: Option<&'t [String]>) -> Option<&'t [String]> {
         let texts = texts?;
         if texts.is_empty() || texts.len() > MAX_EACH {
-            self.wrong(path, &format!("must have 1 to {MAX_EACH} entries"));
+            self.wrong(path, if texts.is_empty() { "must not be empty" } else { TOO_MANY });
         }
         for (at, text) in texts.iter().enumerate() {
-            self.name(&format!("{path}[{at}]"), text);
+            self.name(&path.nth(at), text);
         }
         Some(texts)
     }
 
-    fn patterns(&mut self, path: &str, texts: Option<&[String]>) -> Option<Vec<Pattern>> {
+    fn patterns(&mut self, path: &At<'_>, texts: Option<&[String]>) -> Option<Vec<Pattern>> {
         let texts = self.texts(path, texts)?;
         for (at, text) in texts.iter().enumerate() {
             if text.trim_end_matches('*').contains('*') || text.ends_with("**") {
-                self.wrong(&format!("{path}[{at}]"), "may have one \"*\", at its end");
+                self.wrong(&path.nth(at), "may have one \"*\", at its end");
             }
         }
         Some(texts.iter().map(|text| Pattern::new(text)).collect())
     }
 
-    fn moment(&mut self, path: &str, text: Option<&str>) -> Option<u64> {
+    fn moment(&mut self, path: &At<'_>, text: Option<&str>) -> Option<u64> {
         let text = text?;
         let moment = end_of(text);
         if moment.is_none() {
@@ -280,36 +315,36 @@ impl Check {
 
     fn sources(&mut self, sources: &[Source]) {
         if sources.len() > MAX_SOURCES {
-            self.wrong("sources", &format!("has more than {MAX_SOURCES} entries"));
+            self.wrong(&At::top("sources"), TOO_MANY);
         }
         for (index, source) in sources.iter().enumerate() {
-            let path = format!("sources[{index}]");
+            let path = &At::top("sources").nth(index);
             if sources.iter().take(index).any(|other| other == source) {
-                self.wrong(&path, "is there already");
+                self.wrong(path, AGAIN);
             }
             match source {
-                Source::Key(at) if *at >= KEY_HEADERS.len() => self.wrong(&path, "no such header for keys"),
+                Source::Key(at) if *at >= KEY_HEADERS.len() => self.wrong(path, "no such header for keys"),
                 Source::Key(_) | Source::Peer => {}
-                Source::Claims(claims) => self.claims(&path, claims),
+                Source::Claims(claims) => self.claims(path, claims),
                 Source::Header(name) => {
                     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&b);
                     if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(fits) {
-                        self.wrong(&format!("{path}.header"), "is no header name in lower case");
+                        self.wrong(&path.field("header"), "is no header name in lower case");
                     } else if KEY_HEADERS.contains(&name.as_str()) || name.starts_with("x-sluice-") {
-                        self.wrong(&format!("{path}.header"), "cannot name a consumer: it has another meaning");
+                        self.wrong(&path.field("header"), "cannot name a consumer: it has another meaning");
                     }
                 }
             }
         }
     }
 
-    fn claims(&mut self, path: &str, claims: &Claims) {
+    fn claims(&mut self, path: &At<'_>, claims: &Claims) {
         let paths =
             [("consumer", Some(&claims.consumer)), ("team", claims.team.as_ref()), ("tier", claims.tier.as_ref())];
         for (field, claim) in paths {
             let Some(claim) = claim else { continue };
             if claim.is_empty() || claim.len() > 8 || claim.iter().any(String::is_empty) {
-                self.wrong(&format!("{path}.claims.{field}"), "must be the path to a claim: 1 to 8 names");
+                self.wrong(&path.field("claims").field(field), "must be the path to a claim: 1 to 8 names");
             }
         }
     }

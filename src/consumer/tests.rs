@@ -444,9 +444,9 @@ fn every_mistake_is_told_with_its_path() {
         (consumer(Written { not_after: Some("soon".into()), ..named("a") }), "consumers[1].not_after: must be a day"),
         (
             consumer(Written { keys: (0..101).map(|n| key(&n.to_string())).collect(), ..named("a") }),
-            "consumers[1].keys: has more than 100 entries",
+            "consumers[1].keys: has too many entries",
         ),
-        (consumer(Written { models: Some(vec![]), ..named("a") }), "consumers[1].models: must have 1 to 100 entries"),
+        (consumer(Written { models: Some(vec![]), ..named("a") }), "consumers[1].models: must not be empty"),
         (
             consumer(Written { models: Some(strings(&["a*b"])), ..named("a") }),
             "consumers[1].models[0]: may have one \"*\", at its end",

@@ -6,29 +6,25 @@ const DAY: u64 = 86_400_000;
 
 /// The last millisecond of what is written: of a day, `2026-12-31`, in UTC, or of a second, `2026-12-31T17:00:00Z`.
 pub fn end_of(text: &str) -> Option<Millis> {
-    let (date, time) = match text.split_once('T') {
-        Some((date, time)) => (date, Some(time.strip_suffix('Z')?)),
-        None => (text, None),
+    let like = |pattern: &str| {
+        let fits = |(byte, like): (u8, u8)| if like == b'0' { byte.is_ascii_digit() } else { byte == like };
+        text.len() == pattern.len() && text.bytes().zip(pattern.bytes()).all(fits)
     };
-    let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
-    let start = days(year, month, day)?.checked_mul(DAY)?;
-    let Some(time) = time else { return start.checked_add(DAY.saturating_sub(1)) };
-    let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
+    let whole_day = like("0000-00-00");
+    if !whole_day && !like("0000-00-00T00:00:00Z") {
+        return None;
+    }
+    let start = days(number(0, 4)?, number(5, 7)?, number(8, 10)?)?.checked_mul(DAY)?;
+    if whole_day {
+        return start.checked_add(DAY.saturating_sub(1));
+    }
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     let seconds = hour.checked_mul(60)?.checked_add(minute)?.checked_mul(60)?.checked_add(second)?;
     start.checked_add(seconds.checked_mul(1000)?)?.checked_add(999)
-}
-
-fn numbers(text: &str, between: char, digits: [usize; 3]) -> Option<[u64; 3]> {
-    let mut parts = text.split(between);
-    let mut numbers = [0; 3];
-    for (number, digits) in numbers.iter_mut().zip(digits) {
-        let part = parts.next().filter(|part| part.len() == digits && part.bytes().all(|b| b.is_ascii_digit()))?;
-        *number = part.parse().ok()?;
-    }
-    parts.next().is_none().then_some(numbers)
 }
 
 /// Days since 1970 of a day in the Gregorian calendar.
