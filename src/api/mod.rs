@@ -10,7 +10,12 @@ pub mod openai;
 
 use crate::chat::{Answer, Event, Losses, Request, Usage};
 use crate::error::Error;
+use crate::http::Headers;
 use crate::json::{Edit, Value};
+use std::borrow::Cow;
+
+/// The media type of server-sent events.
+pub const SSE: &str = "text/event-stream";
 
 /// Every wire format. Where two have a path in common, the one that asks for more of a request comes first.
 pub static APIS: &[&dyn Api] = &[&anthropic::Anthropic, &openai::OpenAi];
@@ -23,9 +28,39 @@ pub fn by_name(name: &str) -> Option<&'static dyn Api> {
 /// What a client asks for by method and path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
-    Chat,
+    Chat(Named),
     ListModels,
     Model(String),
+}
+
+/// What a path says of a chat request, where an API says it there and not in the body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    pub model: Option<String>,
+    pub stream: Option<bool>,
+    /// The stream is wanted in a form that no provider is asked for: it is written anew, also for the same API.
+    pub form: Form,
+}
+
+/// The form of a client's stream, for an API that has more than one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// The API's own.
+    #[default]
+    Usual,
+    /// The events as elements of one JSON array.
+    Array,
+}
+
+/// A request line and its headers.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    pub method: &'a str,
+    /// Without its query.
+    pub path: &'a str,
+    /// Without its `?`.
+    pub query: &'a str,
+    pub headers: &'a Headers,
 }
 
 /// What an answer must know of the request it answers.
@@ -41,6 +76,8 @@ pub struct Asked {
     pub created: u64,
     /// The client wants usage in the stream.
     pub stream_usage: bool,
+    /// How the client wants its stream.
+    pub form: Form,
     /// The answer's text is the arguments of this forced tool: it stood in for a JSON schema.
     pub schema_tool: bool,
 }
@@ -104,14 +141,19 @@ pub trait Api: Sync {
 
     // The client's side.
 
-    /// What a client of this API asks for. `path` is without its query. `None`: not a path of this API's.
-    fn operation(&self, method: &str, path: &str, headers: &crate::http::Headers) -> Option<Operation>;
+    /// What a client of this API asks for. `None`: not a path of this API's.
+    fn operation(&self, line: &Line<'_>) -> Option<Operation>;
 
     fn read_request(&self, body: Value<'_>) -> Result<Request, Error>;
 
     fn write_answer(&self, answer: &Answer, asked: &Asked) -> Vec<u8>;
 
     fn writer(&self, asked: Asked) -> Box<dyn Writer>;
+
+    /// The media type of a client's stream.
+    fn stream_type(&self, _: Form) -> &'static str {
+        SSE
+    }
 
     /// The status and body that tell a client of this API of an error.
     fn write_error(&self, error: &Error) -> (u16, Vec<u8>);
@@ -123,8 +165,13 @@ pub trait Api: Sync {
 
     // The provider's side.
 
-    /// The path of a chat request, below `/v1` or what a provider has in its place: `/chat/completions`.
-    fn chat_path(&self) -> &'static str;
+    /// What stands before the API's paths at its own vendor.
+    fn base_path(&self) -> &'static str {
+        "/v1"
+    }
+
+    /// The path of a chat request, below the base: `/chat/completions`. A query may follow.
+    fn chat_path(&self, model: &str, stream: bool) -> Cow<'static, str>;
 
     fn write_request(&self, request: &Request, target: &Target<'_>) -> Written;
 

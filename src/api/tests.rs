@@ -1,6 +1,6 @@
 //! Every API held against every other: what one says, the other says too, or names the loss.
 
-use super::{APIS, Api, Asked, Operation, Seen, Target, by_name};
+use super::{APIS, Api, Asked, Line, Operation, Seen, Target, by_name};
 use crate::chat::{
     Answer, Choice, Effort, Finish, Format, Part, Reasoning, Request, Role, Source, Tool, ToolChoice, Turn, Usage,
 };
@@ -29,10 +29,15 @@ fn every_api_is_found_by_its_name_and_its_path() {
     for api in APIS {
         assert_eq!(APIS.iter().filter(|other| other.name() == api.name()).count(), 1, "{}", api.name());
         assert_eq!(by_name(api.name()).unwrap().name(), api.name());
-        let path = format!("/v1{}", api.chat_path());
+        let full = format!("{}{}", api.base_path(), api.chat_path("some/model", false));
+        let (path, query) = full.split_once('?').unwrap_or((&full, ""));
+        let line = Line { method: "POST", path, query, headers: &Headers::default() };
         let takers: Vec<_> = APIS
             .iter()
-            .filter(|other| other.operation("POST", &path, &Headers::default()) == Some(Operation::Chat))
+            .filter(|other| match other.operation(&line) {
+                Some(Operation::Chat(named)) => named.model.is_none_or(|model| model == "some/model"),
+                _ => false,
+            })
             .map(|other| other.name())
             .collect();
         assert_eq!(takers, [api.name()]);

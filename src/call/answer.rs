@@ -51,6 +51,11 @@ impl Bound {
         Asked { schema_tool: self.schema_tool, stream_usage: self.stream_usage, ..(*self.asked).clone() }
     }
 
+    /// The media type of the client's stream.
+    pub(super) fn stream_type(&self) -> &'static str {
+        self.dialect.stream_type(self.asked.form)
+    }
+
     /// The name that the answer's model is given.
     pub(super) fn rename(&self) -> Option<&str> {
         self.asked.rename.as_deref()

@@ -200,7 +200,7 @@ impl Attempt {
         let Some(bound) = call.bound(self.index) else { return Step::go() };
         let mut edits = call.deliver(self.index, &headers, &bound, host);
         edits.remove("content-length");
-        edits.fix("content-type", "text/event-stream");
+        edits.fix("content-type", bound.stream_type());
         let step = Step { headers: Change::Some(edits), body: out, ..Step::go() };
         drop(call);
         self.note(&relay.seen);

@@ -2,7 +2,7 @@
 
 use super::plan;
 use super::{CLUSTER, Call, Chat, Ending, Outcome, RETRY, Shared, Step, Work};
-use crate::api::{APIS, Api, Asked, Operation};
+use crate::api::{APIS, Api, Asked, Line, Named, Operation};
 use crate::config::{AnswerModel, Policy};
 use crate::error::{Error, Fault, Kind};
 use crate::host::{Host, Millis};
@@ -10,6 +10,7 @@ use crate::http::{Change, Edits, Headers, Reply};
 use crate::json::Body;
 use crate::provider::CLIENT_CREDENTIALS;
 use crate::route::Retry;
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
@@ -33,6 +34,7 @@ enum State {
     /// The body is on its way.
     Reading {
         dialect: &'static dyn Api,
+        named: Named,
         arrival: Arrival,
         /// What came in place of it, if Envoy refused the body.
         refused: Option<Refused>,
@@ -101,24 +103,28 @@ impl Gateway {
     pub fn request_headers(&mut self, headers: Headers, end: bool, host: &dyn Host) -> Step {
         self.started = host.now();
         let method = headers.text(":method").unwrap_or_default();
-        self.path = headers.text(":path").and_then(|full| full.split('?').next()).unwrap_or_default().to_owned();
-        let found = APIS.iter().find_map(|api| Some((*api, api.operation(method, &self.path, &headers)?)));
+        let full = headers.text(":path").unwrap_or_default();
+        let (path, query) = full.split_once('?').unwrap_or((full, ""));
+        self.path = path.to_owned();
+        let line = Line { method, path, query, headers: &headers };
+        let found = APIS.iter().find_map(|api| Some((*api, api.operation(&line)?)));
         match found {
-            Some((dialect, Operation::Chat)) => self.chat_headers(dialect, headers, end),
+            Some((dialect, Operation::Chat(named))) => self.chat_headers(dialect, named, headers, end),
             Some((dialect, Operation::ListModels)) => self.list_models(dialect),
             Some((dialect, Operation::Model(name))) => self.show_model(dialect, &name),
             None => self.pass(headers),
         }
     }
 
-    fn chat_headers(&mut self, dialect: &'static dyn Api, headers: Headers, end: bool) -> Step {
+    fn chat_headers(&mut self, dialect: &'static dyn Api, named: Named, headers: Headers, end: bool) -> Step {
         let encoding = headers.bytes("content-encoding").filter(|value| !value.eq_ignore_ascii_case(b"identity"));
         if encoding.is_some() {
             let error = Error::invalid("the body must not have a content-encoding: send it as plain JSON");
             return self.refuse(dialect, None, &error.with_status(415));
         }
         let upgrade = headers.bytes("upgrade").is_some();
-        self.state = State::Reading { dialect, arrival: Arrival::of(headers, crate::provider::of_use), refused: None };
+        self.state =
+            State::Reading { dialect, named, arrival: Arrival::of(headers, crate::provider::of_use), refused: None };
         if upgrade {
             return self.refuse(dialect, None, &Error::invalid("this path does not upgrade"));
         }
@@ -131,10 +137,10 @@ impl Gateway {
 
     /// The whole body is there.
     pub fn request_body(&mut self, body: Vec<u8>, host: &dyn Host) -> Step {
-        let State::Reading { dialect, arrival, .. } = std::mem::replace(&mut self.state, State::New) else {
+        let State::Reading { dialect, named, arrival, .. } = std::mem::replace(&mut self.state, State::New) else {
             return Step::go();
         };
-        match self.start(dialect, arrival, body, host) {
+        match self.start(dialect, named, arrival, body, host) {
             Ok(step) => step,
             Err((model, error)) => self.refuse(dialect, model, &error),
         }
@@ -143,17 +149,25 @@ impl Gateway {
     fn start(
         &mut self,
         dialect: &'static dyn Api,
+        named: Named,
         arrival: Arrival,
         body: Vec<u8>,
         host: &dyn Host,
     ) -> Result<Step, (Option<String>, Error)> {
         let parsed = Body::parse(&body).map_err(|error| (None, error))?;
         let object = parsed.value();
-        let model = object.string("model").map_err(|error| (None, error))?;
+        let Named { model, stream, form } = named;
+        let model = match model {
+            Some(model) => Some(model),
+            None => object.string("model").map_err(|error| (None, error))?.map(Cow::into_owned),
+        };
         let missing = || Error::field("model", "`model` must be given").with_code("missing_required_parameter");
-        let model = model.filter(|name| !name.is_empty()).ok_or_else(|| (None, missing()))?.into_owned();
+        let model = model.filter(|name| !name.is_empty()).ok_or_else(|| (None, missing()))?;
         let told = |error| (Some(model.clone()), error);
-        let stream = object.boolean("stream").map_err(told)?.unwrap_or(false);
+        let stream = match stream {
+            Some(stream) => stream,
+            None => object.boolean("stream").map_err(told)?.unwrap_or(false),
+        };
         let (index, plan) = plan::targets(&self.policy, &model, host).map_err(told)?;
 
         let policy = Rc::clone(&self.policy);
@@ -163,6 +177,7 @@ impl Gateway {
             id: format!("{:x}{:x}", self.started, self.id),
             created: self.started.checked_div(1000).unwrap_or(0),
             stream_usage: false,
+            form,
             schema_tool: false,
         };
         let mut chat = Chat {
@@ -214,7 +229,8 @@ impl Gateway {
     fn pass(&mut self, headers: Headers) -> Step {
         let path = self.path.as_str();
         let Some(other) = self.policy.other_paths.clone() else {
-            let known = APIS.iter().find(|api| api.operation("POST", path, &headers).is_some());
+            let line = Line { method: "POST", path, query: "", headers: &headers };
+            let known = APIS.iter().find(|api| api.operation(&line).is_some());
             let Some(dialect) = known.copied().or_else(default_dialect) else { return Step::go() };
             let error = match known {
                 Some(_) => Error::new(Kind::NotFound, Fault::Client, format!("{path} takes POST")).with_status(405),

@@ -71,7 +71,7 @@ impl Call {
         let entry = chat.plan.get(planned)?;
         let provider = self.provider(self.target(chat, entry)?.provider)?;
         let same_api = same(provider.api, chat.dialect);
-        let mut path = provider.path(provider.api.chat_path());
+        let mut path = provider.path(&provider.api.chat_path(&entry.model, chat.stream));
         if same_api {
             path.push_str(&self.query);
         }

@@ -28,10 +28,9 @@ mod tests;
 #[cfg(test)]
 mod tests_write;
 
-use super::{Api, Asked, Operation, Seen, Spliced, Target, Verdict, Written};
+use super::{Api, Asked, Line, Named, Operation, Seen, Spliced, Target, Verdict, Written};
 use crate::chat::{Answer, Request};
 use crate::error::Error;
-use crate::http::Headers;
 use crate::json::{Tree, Value};
 use std::borrow::Cow;
 
@@ -42,11 +41,11 @@ impl Api for Anthropic {
         "anthropic"
     }
 
-    fn operation(&self, method: &str, path: &str, headers: &Headers) -> Option<Operation> {
-        match (method, path) {
-            ("POST", "/v1/messages") => Some(Operation::Chat),
+    fn operation(&self, line: &Line<'_>) -> Option<Operation> {
+        match (line.method, line.path) {
+            ("POST", "/v1/messages") => Some(Operation::Chat(Named::default())),
             // Another API has the same paths: only this one's clients state a version.
-            ("GET" | "HEAD", _) if headers.bytes("anthropic-version").is_some() => {
+            ("GET" | "HEAD", path) if line.headers.bytes("anthropic-version").is_some() => {
                 let rest = path.strip_prefix("/v1/models")?;
                 match rest.strip_prefix('/') {
                     None if rest.is_empty() => Some(Operation::ListModels),
@@ -82,8 +81,8 @@ impl Api for Anthropic {
         reply::model(name, created)
     }
 
-    fn chat_path(&self) -> &'static str {
-        "/messages"
+    fn chat_path(&self, _: &str, _: bool) -> Cow<'static, str> {
+        Cow::Borrowed("/messages")
     }
 
     fn write_request(&self, request: &Request, target: &Target<'_>) -> Written {

@@ -1,6 +1,6 @@
 use super::fuzz::{events, fuzz_request, fuzz_stream, rewritten};
 use super::{Anthropic, decoded};
-use crate::api::{Api, Asked, Operation, Seen, Target, by_name};
+use crate::api::{Api, Asked, Line, Named, Operation, Seen, Target, by_name};
 use crate::chat::{Citation, Event, Finish, Usage};
 use crate::error::{Error, Fault, Kind};
 use crate::framing::sse::Decoder;
@@ -397,7 +397,7 @@ fn paths_say_what_is_asked_for() {
     let mut ours = Headers::default();
     ours.push("anthropic-version", "2023-06-01");
     let cases = [
-        ("POST", "/v1/messages", true, Some(Operation::Chat)),
+        ("POST", "/v1/messages", true, Some(Operation::Chat(Named::default()))),
         ("GET", "/v1/messages", true, None),
         ("POST", "/v1/messages/count_tokens", true, None),
         ("GET", "/v1/models", true, Some(Operation::ListModels)),
@@ -408,7 +408,7 @@ fn paths_say_what_is_asked_for() {
     ];
     for (method, path, version, want) in cases {
         let headers = if version { ours.clone() } else { Headers::default() };
-        assert_eq!(Anthropic.operation(method, path, &headers), want, "{method} {path}");
+        assert_eq!(Anthropic.operation(&Line { method, path, query: "", headers: &headers }), want, "{method} {path}");
     }
     assert_eq!(decoded("%+1%C3%A4"), "%+1ä");
 }

@@ -20,11 +20,11 @@ mod tests;
 #[cfg(test)]
 mod tests_errors;
 
-use super::{Api, Asked, Operation, Reader, Seen, Spliced, Target, Verdict, Writer, Written};
+use super::{Api, Asked, Line, Named, Operation, Reader, Seen, Spliced, Target, Verdict, Writer, Written};
 use crate::chat::{Answer, Request};
 use crate::error::Error;
-use crate::http::Headers;
 use crate::json::{Value, write as put};
+use std::borrow::Cow;
 
 pub struct OpenAi;
 
@@ -33,9 +33,9 @@ impl Api for OpenAi {
         "openai"
     }
 
-    fn operation(&self, method: &str, path: &str, _: &Headers) -> Option<Operation> {
-        match (method, path.strip_prefix("/v1/")?) {
-            ("POST", "chat/completions") => Some(Operation::Chat),
+    fn operation(&self, line: &Line<'_>) -> Option<Operation> {
+        match (line.method, line.path.strip_prefix("/v1/")?) {
+            ("POST", "chat/completions") => Some(Operation::Chat(Named::default())),
             ("GET" | "HEAD", "models") => Some(Operation::ListModels),
             ("GET" | "HEAD", path) => {
                 let model = path.strip_prefix("models/").filter(|m| !m.is_empty())?;
@@ -77,8 +77,8 @@ impl Api for OpenAi {
         out
     }
 
-    fn chat_path(&self) -> &'static str {
-        "/chat/completions"
+    fn chat_path(&self, _: &str, _: bool) -> Cow<'static, str> {
+        Cow::Borrowed("/chat/completions")
     }
 
     fn write_request(&self, request: &Request, target: &Target<'_>) -> Written {

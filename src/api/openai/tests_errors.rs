@@ -1,6 +1,6 @@
 use super::OpenAi;
 use super::fuzz::{fuzz_answer, fuzz_request, fuzz_stream};
-use crate::api::{Api, Operation};
+use crate::api::{Api, Line, Named, Operation};
 use crate::error::{Error, Fault, Kind};
 use crate::http::Headers;
 use serde_json::{Value, json};
@@ -206,7 +206,7 @@ fn errors_are_written_as_clients_of_this_api_know_them() {
 fn paths_are_told_apart() {
     let none = Headers::default();
     let cases = [
-        ("POST", "/v1/chat/completions", Some(Operation::Chat)),
+        ("POST", "/v1/chat/completions", Some(Operation::Chat(Named::default()))),
         ("GET", "/v1/chat/completions", None),
         ("GET", "/v1/models", Some(Operation::ListModels)),
         ("GET", "/v1/models/", None),
@@ -217,7 +217,7 @@ fn paths_are_told_apart() {
         ("POST", "/chat/completions", None),
     ];
     for (method, path, operation) in cases {
-        assert_eq!(OpenAi.operation(method, path, &none), operation, "{method} {path}");
+        assert_eq!(OpenAi.operation(&Line { method, path, query: "", headers: &none }), operation, "{method} {path}");
     }
     let list: Value = serde_json::from_slice(&OpenAi.write_models(&["a", "b\""], 7)).unwrap();
     let model = |id| json!({"id": id, "object": "model", "created": 7, "owned_by": "sluice"});
