@@ -91,9 +91,12 @@ pub fn decode(mut bytes: &[u8]) -> Option<Counter> {
 }
 
 fn encode_lease(lease: &Lease, out: &mut Vec<u8>) {
-    let Lease { start, end, limit, total, acked, ceil, born, seq, until, synced, size, free, dry, busy, pending } =
-        *lease;
-    for field in [start, end, limit, total, acked, ceil, born, seq, until, synced, size, free, dry, u64::from(busy)] {
+    let Lease { start, end, limit, total, acked, ceil, born, seq, until, synced, size, free, .. } = *lease;
+    for field in [start, end, limit, total, acked, ceil, born, seq, until, synced, size, free] {
+        put(out, field);
+    }
+    let Lease { dry, used, marks, busy, pending, .. } = *lease;
+    for field in [dry, used, marks, u64::from(busy)] {
         put(out, field);
     }
     put(out, u64::from(pending.is_some()));
@@ -120,6 +123,8 @@ fn decode_lease(bytes: &mut &[u8]) -> Option<Lease> {
         size: next()?,
         free: next()?,
         dry: next()?,
+        used: next()?,
+        marks: next()?,
         busy: next()? != 0,
         pending: None,
     };

@@ -127,17 +127,23 @@ impl Counter {
     }
 
     /// When nothing of it counts any longer.
-    fn over(&self, window: Window) -> Millis {
+    pub fn over(&self, window: Window) -> Millis {
         let cells = self.cells.all().iter().map(|cell| cell.start);
         let starts = cells.chain(self.held.all().iter().map(|held| held.cell));
         starts.map(|start| window.over(start)).max().unwrap_or(0)
     }
 
-    /// When it may make room for another: what the store was not told yet is kept for a day.
-    pub fn ends(&self, window: Window) -> Millis {
-        let leases = || self.lease.iter().chain(&self.past);
-        let last = leases().map(|lease| lease.end).fold(self.over(window), Millis::max);
-        if leases().any(Lease::owes) { last.saturating_add(MAX_BACK) } else { last }
+    /// When it may make room for another, as far as its leases go: at any time (0) once the store knows all; what it was
+    /// not told yet is kept for a day.
+    pub fn leased(&self) -> Option<Millis> {
+        let mut leases = self.lease.iter().chain(&self.past).peekable();
+        leases.peek()?;
+        let drained = self.lease.is_some_and(|lease| lease.is_drained()) && self.held.all().is_empty();
+        if drained && !self.past.is_some_and(|past| past.owes()) {
+            return Some(0);
+        }
+        let ends = |lease: &Lease| lease.end.saturating_add(if lease.owes() { MAX_BACK } else { 0 });
+        leases.map(ends).max()
     }
 
     pub fn hold(&mut self, cell: Millis, due: u64, amount: u64) {
@@ -227,6 +233,9 @@ impl Counter {
         if want > ceiling {
             return None;
         }
+        if self.lease.is_some_and(|lease| lease.is_spent(want)) {
+            return (moment.piece.end != Millis::MAX).then(|| moment.piece.end.saturating_sub(moment.now));
+        }
         if self.used().saturating_add(want) <= ceiling {
             // Only reservations are in its way; calls take seconds.
             return Some(SOON.min(window.over(moment.piece.start).saturating_sub(moment.now)));
@@ -250,7 +259,8 @@ impl Counter {
 
     /// How long until nothing of what was used or reserved counts: 0 if nothing does.
     pub fn reset(&self, window: Window, moment: &Moment) -> Millis {
-        let over = self.over(window);
+        let elsewhere = self.lease.is_some_and(|lease| lease.used > 0);
+        let over = if elsewhere { moment.piece.end } else { self.over(window) };
         if over == Millis::MAX { 0 } else { over.saturating_sub(moment.now) }
     }
 }

@@ -13,7 +13,9 @@
 --          9 limit
 --         10 lease_ms   how long the lease is kept without a message
 --         11 keep_ms    how long the counter is kept without a message; 0: for ever
--- Replies  {born, seq, lease, free, share}: seq above the message's: it came too late, and nothing was done
+-- Replies  {born, seq, lease, free, share, before, used}
+--          seq above the message's: it came too late, and nothing was done. before and used: what was settled by all, before
+--          this message and with it; whoever's message passes a threshold tells of it.
 --
 -- Numbers are doubles here: exact to 2^53, which is what callers keep to.
 
@@ -30,11 +32,12 @@ local function whole(number)
   return string.format('%.0f', number)
 end
 
--- "seq total lease expires"
+-- "seq total lease expires before used"
 local function entry(text)
   if not text then return nil end
-  local a, b, c, d = string.match(text, '^(%d+) (%d+) (%d+) (%d+)$')
-  return a and { seq = tonumber(a), total = tonumber(b), lease = tonumber(c), expires = tonumber(d) }
+  local a, b, c, d, e, f = string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
+  return a and { seq = tonumber(a), total = tonumber(b), lease = tonumber(c), expires = tonumber(d),
+    before = tonumber(e), used = tonumber(f) }
 end
 
 local known = redis.call('HMGET', key, 'born', 'used', 'leased', 'holders', 'check', me)
@@ -51,7 +54,7 @@ end
 
 if mine and seq <= mine.seq then
   local free = math.max(0, limit - used - leased)
-  return { life, mine.seq, mine.lease, free, share(free) }
+  return { life, mine.seq, mine.lease, free, share(free), mine.before, mine.used }
 end
 
 -- Leases that were not renewed come back; none can have expired before `check`.
@@ -75,6 +78,7 @@ if now >= check then
   end
 end
 
+local before = used
 if mine and born ~= 0 then
   -- Also right when the store was set back to an earlier state: it takes what it lacks.
   used = used + math.max(0, total - mine.total)
@@ -106,6 +110,7 @@ leased = leased + lease
 if lease > 0 then holders = holders + 1 end
 
 redis.call('HSET', key, 'born', whole(life), 'used', whole(used), 'leased', whole(leased), 'holders', whole(holders),
-  'check', whole(check), me, whole(seq) .. ' ' .. whole(total) .. ' ' .. whole(lease) .. ' ' .. whole(now + lease_ms))
+  'check', whole(check), me, table.concat({ whole(seq), whole(total), whole(lease), whole(now + lease_ms), whole(before),
+    whole(used) }, ' '))
 if keep_ms > 0 then redis.call('PEXPIRE', key, whole(keep_ms)) else redis.call('PERSIST', key) end
-return { life, seq, lease, free - grant, fair }
+return { life, seq, lease, free - grant, fair, before, used }

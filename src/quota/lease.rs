@@ -26,9 +26,6 @@ const DOWN: Millis = 2 * RETRY;
 /// How long it is believed that the store has no more.
 const DRY: Millis = 500;
 
-/// Calls of its size that a first lease is asked for.
-const AHEAD: u64 = 8;
-
 /// What the store's own numbers hold exactly: 2^53, nine million dollars.
 pub const MAX_AMOUNT: u64 = 1 << 53;
 
@@ -49,11 +46,15 @@ pub struct Lease {
     /// Admits until then.
     pub until: Millis,
     pub synced: Millis,
-    /// How much is asked for at a time.
+    /// How much is asked for at a time; 0: only what a call needs, for calls are rare.
     pub size: u64,
     /// What the store had left, and until when that is believed if it gave nothing.
     pub free: u64,
     pub dry: Millis,
+    /// What all have settled, as the store last said.
+    pub used: u64,
+    /// The rule's thresholds, a byte each.
+    pub marks: u64,
     /// It was used since the last message.
     pub busy: bool,
     pub pending: Option<Pending>,
@@ -105,6 +106,9 @@ pub struct Answer {
     pub free: u64,
     /// What each Envoy may fairly have.
     pub share: u64,
+    /// What all had settled before the message and with it.
+    pub before: u64,
+    pub used: u64,
 }
 
 /// Whether a call may be admitted.
@@ -134,6 +138,17 @@ impl Lease {
         self.total > self.acked || self.pending.is_some()
     }
 
+    /// The store knows all and nothing is lent: it may be forgotten, and begun again.
+    pub fn is_drained(&self) -> bool {
+        !self.owes() && self.ceil <= self.total
+    }
+
+    /// Whether the window's budget is settled already, but for less than `want`: no lease that comes back helps.
+    pub fn is_spent(&self, want: u64) -> bool {
+        let others = self.used.saturating_sub(self.acked);
+        others.saturating_add(self.total).saturating_add(want) > self.limit
+    }
+
     /// Nothing would be lost with it.
     pub fn is_idle(&self) -> bool {
         self.total == 0 && self.ceil == 0 && self.pending.is_none()
@@ -158,7 +173,8 @@ impl Lease {
     /// The message for a call that cannot be admitted without the store's word.
     pub fn ask(&mut self, slot: Slot, taken: u64, want: u64, now: Millis) -> Message {
         if self.pending.is_none() {
-            self.size = self.size.max(want.saturating_mul(AHEAD));
+            // The second call within a while: more will come.
+            self.size = if now < self.until { self.size.max(want).saturating_mul(2).min(self.limit) } else { 0 };
             let need = taken.saturating_add(want).saturating_sub(self.ceil);
             self.begin(need, need.max(self.size), now);
         }
@@ -178,7 +194,8 @@ impl Lease {
         if let Some(pending) = self.pending {
             return (now.saturating_sub(pending.sent) >= RETRY).then(|| self.message(slot, now));
         }
-        let half = ADMIT >> 1;
+        // What a rare call leaves is given back soon.
+        let pause = if self.size > 0 { ADMIT >> 1 } else { ADMIT >> 4 };
         let unused = self.ceil.saturating_sub(taken);
         if now >= self.end {
             // Held by calls that are not over, or known to the store.
@@ -191,10 +208,10 @@ impl Lease {
             }
             return Some(self.send(slot, self.size, now));
         }
-        if age < half || !(self.ceil > self.total || self.owes()) {
+        if age < pause || !(self.ceil > self.total || self.owes()) {
             return None;
         }
-        if !self.busy {
+        if !self.busy || self.size == 0 {
             self.ceil = self.ceil.min(taken);
             self.size = 0;
         } else if unused > self.size.saturating_sub(self.size >> 2) {
@@ -234,23 +251,33 @@ impl Lease {
         Message { slot, start, seq, born, total, acked, have, need, want, limit, lease_ms: RECLAIM, keep_ms }
     }
 
-    /// `false`: the answer is to another message.
-    pub fn answered(&mut self, answer: &Answer, taken: u64, now: Millis) -> bool {
-        let Some(pending) = self.pending.filter(|_| answer.seq == self.seq) else { return false };
+    /// The thresholds, in percent, that the message has passed. `None`: the answer is to another message.
+    pub fn answered(&mut self, answer: &Answer, taken: u64, now: Millis) -> Option<Vec<u8>> {
+        let pending = self.pending.filter(|_| answer.seq == self.seq)?;
+        self.renew(&pending, answer, taken, now);
+        let reached = |used: u64, percent: u8| {
+            u128::from(used).saturating_mul(100) >= u128::from(self.limit).saturating_mul(percent.into())
+        };
+        let marks = self.marks.to_le_bytes().into_iter().filter(|percent| *percent > 0);
+        Some(marks.filter(|percent| reached(answer.used, *percent) && !reached(answer.before, *percent)).collect())
+    }
+
+    fn renew(&mut self, pending: &Pending, answer: &Answer, taken: u64, now: Millis) {
         self.pending = None;
+        self.used = answer.used;
         self.acked = pending.total;
         self.born = answer.born;
         self.free = answer.free;
         self.synced = now;
         if now >= self.end {
-            return true;
+            return;
         }
         self.until = pending.first.saturating_add(ADMIT);
         self.ceil = pending.total.saturating_add(answer.lease);
         let given = answer.lease > pending.have;
         self.dry = if given || pending.need.max(pending.want) == 0 { 0 } else { now.saturating_add(DRY) };
         let unused = self.ceil.saturating_sub(taken);
-        if pending.want > 0 {
+        if pending.want > 0 && self.size > 0 {
             self.size = self.size.min(unused.max(1));
         }
         if pending.need == 0 && unused > answer.share.saturating_mul(2) {
@@ -260,7 +287,6 @@ impl Lease {
             self.size = self.size.min(answer.share);
             self.synced = now.saturating_sub(ADMIT);
         }
-        true
     }
 }
 

@@ -77,7 +77,7 @@ pub enum Mode {
 pub enum Store {
     /// In this Envoy.
     Local,
-    /// For all Envoys that use the store. Not for sliding windows.
+    /// For all Envoys that use the store. A sliding window is counted locally all the same.
     Fleet(Down),
 }
 
@@ -101,12 +101,23 @@ pub struct Rule {
     /// In percent of the amount, at most eight.
     pub thresholds: Vec<u8>,
     pub store: Store,
+    /// Clients choose the values that it is counted by: a header. Such keys take half of the room at most.
+    pub open: bool,
     seed: Hasher,
 }
 
 /// A counter's key: which limit, and whose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slot(pub u128);
+
+/// Set in the keys that clients choose.
+const OPEN: u128 = 1 << 127;
+
+impl Slot {
+    fn is_open(self) -> bool {
+        self.0 & OPEN != 0
+    }
+}
 
 impl Rule {
     /// `name`, unit and window make a limit the same one after a change of the configuration; all else may change.
@@ -116,7 +127,16 @@ impl Rule {
         seed.part(name.as_bytes());
         seed.bytes(&[unit as u8]);
         seed.bytes(&window.tag());
-        Self { unit, window, amount, mode: Mode::Enforce, thresholds: Vec::new(), store: Store::Local, seed }
+        Self {
+            unit,
+            window,
+            amount,
+            mode: Mode::Enforce,
+            thresholds: Vec::new(),
+            store: Store::Local,
+            open: false,
+            seed,
+        }
     }
 
     /// The key for these dimensions and values, in the order of the limit's `by`.
@@ -127,14 +147,23 @@ impl Rule {
             hasher.part(dimension.as_bytes());
             hasher.part(value.as_bytes());
         }
-        Slot(hasher.finish())
+        let hash = hasher.finish();
+        Slot(if self.open { hash | OPEN } else { hash & !OPEN })
     }
 
     /// The key of the counter that keys without room share.
     fn crowd(&self) -> Slot {
         let mut hasher = self.seed.clone();
         hasher.bytes(b"c");
-        Slot(hasher.finish())
+        Slot(hasher.finish() & !OPEN)
+    }
+
+    /// What to do while the store is down, if the limit is counted there.
+    fn fleet(&self) -> Option<Down> {
+        match (self.store, self.window) {
+            (Store::Local, _) | (_, Window::Sliding(_)) => None,
+            (Store::Fleet(down), _) => Some(down),
+        }
     }
 
     fn enforced(&self) -> bool {

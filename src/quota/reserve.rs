@@ -3,7 +3,7 @@
 use super::counter::due;
 use super::lease::{Lease, MAX_AMOUNT, Message, Word};
 use super::table::{ATTEMPTS, Closed, Seat, Table};
-use super::{Amounts, Down, Rule, Slot, Store};
+use super::{Amounts, Down, Rule, Slot};
 use crate::host::Millis;
 use std::rc::Rc;
 
@@ -228,11 +228,11 @@ fn judge(index: usize, ask: &Ask<'_>, seat: &mut Seat, upper: &Amounts, when: &W
         };
         Judged::Refused(Refusal { index, reason, retry_after, standing: standing(rule, seat) })
     };
-    let down = match rule.store {
+    let down = match rule.fleet() {
         _ if !rule.enforced() => return Judged::Fits,
-        Store::Local if seat.counter.fits(want, rule.amount) => return Judged::Fits,
-        Store::Local => return refuse(seat, Reason::Spent, rule.amount),
-        Store::Fleet(down) => down,
+        None if seat.counter.fits(want, rule.amount) => return Judged::Fits,
+        None => return refuse(seat, Reason::Spent, rule.amount),
+        Some(down) => down,
     };
     let slot = seat.slot;
     let lease = lease(rule, seat);
@@ -258,6 +258,9 @@ pub(super) fn lease<'s>(rule: &Rule, seat: &'s mut Seat) -> &'s mut Lease {
     let used = seat.counter.used();
     let lease = seat.counter.lease.get_or_insert_with(|| Lease::new(seat.moment.piece, rule.amount, used));
     lease.limit = rule.amount.min(MAX_AMOUNT);
+    let mut marks = [0; 8];
+    marks.iter_mut().zip(&rule.thresholds).for_each(|(mark, percent)| *mark = *percent);
+    lease.marks = u64::from_le_bytes(marks);
     lease
 }
 
@@ -265,13 +268,14 @@ fn hold(index: usize, ask: &Ask<'_>, seat: &mut Seat, upper: &Amounts, when: &Wh
     let rule = ask.rule;
     let amount = upper.of(rule.unit);
     let over = !rule.enforced() && !seat.counter.fits(amount, rule.amount);
+    if rule.fleet().is_none() {
+        // It was the fleet's before the configuration changed.
+        seat.counter.lease = None;
+    }
     let (cell, due) = (seat.moment.piece.start, due(seat.moment.now, when.ttl));
     seat.counter.hold(cell, due, amount);
     let (slot, taken, now) = (seat.slot, seat.counter.taken(), seat.moment.now);
-    let message = match rule.store {
-        Store::Local => None,
-        Store::Fleet(_) => lease(rule, seat).touched(slot, taken, now),
-    };
+    let message = rule.fleet().and_then(|_| lease(rule, seat).touched(slot, taken, now));
     let standing = Standing { over, ..standing(rule, seat) };
     let part =
         Part { rule: Rc::clone(rule), index, slot: ask.slot, crowded: seat.crowded, cell, due, amount, standing };
@@ -280,8 +284,8 @@ fn hold(index: usize, ask: &Ask<'_>, seat: &mut Seat, upper: &Amounts, when: &Wh
 
 fn standing(rule: &Rule, seat: &Seat) -> Standing {
     let left = |ceiling: u64| ceiling.saturating_sub(seat.counter.taken());
-    let remaining = match (rule.store, &seat.counter.lease) {
-        (Store::Fleet(_), Some(lease)) => left(lease.ceil).saturating_add(lease.free).min(left(rule.amount)),
+    let remaining = match (rule.fleet(), &seat.counter.lease) {
+        (Some(_), Some(lease)) => left(lease.ceil).saturating_add(lease.free).min(left(rule.amount)),
         _ => left(rule.amount),
     };
     let reset = seat.counter.reset(rule.window, &seat.moment);

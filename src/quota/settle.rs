@@ -1,11 +1,11 @@
 //! The end of a call, whatever it was, and a call that takes longer than was thought.
 
 use super::Amounts;
+use super::Slot;
 use super::counter::due;
 use super::lease::Message;
 use super::reserve::{Part, Quota, Reservation, When, lease};
 use super::table::{ATTEMPTS, Closed, Seat};
-use super::{Slot, Store};
 use crate::host::Millis;
 
 /// What settling has shown.
@@ -20,7 +20,7 @@ pub struct Settled {
     pub lost: usize,
 }
 
-/// A threshold that was reached: told once in a window, to one worker.
+/// A threshold that was reached, of a limit that is not the fleet's: told once in a window, to one worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crossed {
     /// The limit's place in what was asked when it was reserved.
@@ -69,15 +69,15 @@ impl Quota<'_> {
             if counts {
                 seat.counter.take(part.cell, part.due, part.amount);
                 seat.counter.charge(part.cell, used);
-                bits = seat.counter.cross(&rule.thresholds, rule.amount, rule.window);
+                if rule.fleet().is_none() {
+                    bits = seat.counter.cross(&rule.thresholds, rule.amount, rule.window);
+                }
             } else if let Some(past) = seat.counter.past.as_mut().filter(|past| past.start == part.cell) {
                 past.total = past.total.saturating_add(used);
             }
             let (slot, taken, moment) = (seat.slot, seat.counter.taken(), seat.moment);
-            let message = match rule.store {
-                Store::Fleet(_) if counts => lease(rule, &mut seat).touched(slot, taken, moment.now),
-                _ => None,
-            };
+            let shared = rule.fleet().filter(|_| counts);
+            let message = shared.and_then(|_| lease(rule, &mut seat).touched(slot, taken, moment.now));
             if self.table.keep(rule, &seat) {
                 messages.extend(message);
                 settled.late = settled.late.saturating_add((!counts).into());

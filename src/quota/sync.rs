@@ -25,14 +25,15 @@ impl Quota<'_> {
         }
     }
 
-    /// The store's answer. `false`: it came too late to mean anything.
-    pub fn answered(&self, slot: Slot, start: Millis, answer: &Answer, now: Millis) -> bool {
-        let mut taken = false;
+    /// The store's answer: the thresholds, in percent, that its message has passed, told to one Envoy of the fleet and once.
+    /// `None`: it came too late to mean anything.
+    pub fn answered(&self, slot: Slot, start: Millis, answer: &Answer, now: Millis) -> Option<Vec<u8>> {
+        let mut crossed = None;
         self.table.change(slot, now, &mut |counter| {
-            taken = counter.answered(start, answer, now);
-            taken
+            crossed = counter.answered(start, answer, now);
+            crossed.is_some()
         });
-        taken
+        crossed
     }
 }
 
@@ -43,10 +44,10 @@ impl Counter {
         past.or_else(|| self.lease.as_mut()?.due(slot, taken, now))
     }
 
-    fn answered(&mut self, start: Millis, answer: &Answer, now: Millis) -> bool {
+    fn answered(&mut self, start: Millis, answer: &Answer, now: Millis) -> Option<Vec<u8>> {
         let taken = self.taken();
         let both = self.lease.iter_mut().chain(self.past.iter_mut());
-        both.filter(|lease: &&mut Lease| lease.start == start).any(|lease| lease.answered(answer, taken, now))
+        both.filter(|lease: &&mut Lease| lease.start == start).find_map(|lease| lease.answered(answer, taken, now))
     }
 
     /// Drops what is overdue, whatever the window.

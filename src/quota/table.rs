@@ -9,8 +9,9 @@ use super::counter::{Counter, MAX_TTL, Moment};
 use super::{Rule, Slot, Unit};
 use crate::host::{Millis, Shared};
 
-/// Counters in a page, and in one of those that hold the shared counters: one for each limit at most.
+/// Counters in a page, those whose keys clients choose among them, and in one of those that hold the shared counters: one for each limit at most.
 const WAYS: usize = 16;
+const OPEN_WAYS: usize = 8;
 const SHARED_WAYS: usize = 64;
 const SHARED_PAGES: u32 = 16;
 
@@ -38,7 +39,7 @@ pub struct Table<'a> {
 pub enum Closed {
     /// The page could not be read: what was counted is unknown, until the window that it was counted in is over.
     Broken,
-    /// Even the shared counters' page is full.
+    /// There is no room: in the shared counters' page, or for a key of the fleet's.
     Full,
     /// Other workers were always first.
     Busy,
@@ -120,16 +121,20 @@ impl<'a> Table<'a> {
                 if known.is_none() && page.broken_at >= opened && page.broken_at > 0 {
                     return Err(Closed::Broken);
                 }
-                let closed = page.full_at >= opened && page.full_at > 0;
-                if known.is_some() || (!closed && page.has_room(crowded, now)) {
+                let full_at = if slot.is_open() { page.open_full_at } else { page.full_at };
+                let closed = full_at >= opened && full_at > 0;
+                let closed = closed && rule.fleet().is_none();
+                if known.is_some() || (!closed && page.has_room(slot, crowded, now)) {
                     let mut counter = known.unwrap_or_default();
                     let moment = counter.roll(rule.window, now);
                     return Ok(Seat { page, slot, crowded, counter, moment });
                 }
-                if crowded {
+                // What other Envoys count for this key alone cannot be counted here for many.
+                if crowded || rule.fleet().is_some() {
                     return Err(Closed::Full);
                 }
-                page.full_at = page.full_at.max(now);
+                let mark = if slot.is_open() { &mut page.open_full_at } else { &mut page.full_at };
+                *mark = now.max(full_at);
                 if closed || self.put(&page, &page.rewritten(None, now)) {
                     return self.seat(rule, slot, true, now);
                 }
@@ -143,7 +148,8 @@ impl<'a> Table<'a> {
 
     /// `false`: another worker was first; nothing was changed.
     pub fn keep(&self, rule: &Rule, seat: &Seat) -> bool {
-        let kept = (!seat.counter.is_empty()).then(|| seat.counter.ends(rule.window));
+        let ends = seat.counter.leased().unwrap_or_else(|| seat.counter.over(rule.window));
+        let kept = (!seat.counter.is_empty()).then_some(ends);
         self.put(&seat.page, &seat.page.rewritten(Some((seat.slot, kept, &seat.counter)), seat.moment.now))
     }
 
@@ -159,7 +165,9 @@ impl<'a> Table<'a> {
                 let page = self.load(index);
                 let Some((ends, mut counter)) = page.entry(slot) else { return false };
                 counter.lapse(now);
-                if !change(&mut counter) || self.put(&page, &page.rewritten(Some((slot, Some(ends), &counter)), now)) {
+                let changed = change(&mut counter);
+                let ends = counter.leased().unwrap_or(ends);
+                if !changed || self.put(&page, &page.rewritten(Some((slot, Some(ends), &counter)), now)) {
                     return true;
                 }
             }
@@ -192,7 +200,7 @@ fn text(name: &[u8; 21]) -> &str {
     std::str::from_utf8(name).unwrap_or(SIZE)
 }
 
-/// Version, `full_at`, `broken_at`, then the entries: slot, when it is over, length, counter.
+/// Version, `full_at`, `open_full_at`, `broken_at`, then the entries: slot, when it is over, length, counter.
 struct Page {
     index: u32,
     bytes: Vec<u8>,
@@ -203,14 +211,17 @@ struct Page {
     ok: bool,
     /// When a key last found no room: whoever may have been counted elsewhere since is not given a counter here.
     full_at: Millis,
+    /// The same for keys that clients choose.
+    open_full_at: Millis,
     /// When it could not be read.
     broken_at: Millis,
 }
 
 impl Default for Page {
     fn default() -> Self {
-        let bytes = vec![VERSION, 0, 0];
-        Self { index: 0, bytes, cas: 0, entries: 3, count: 0, ok: true, full_at: 0, broken_at: 0 }
+        let bytes = vec![VERSION, 0, 0, 0];
+        let (full_at, open_full_at, broken_at) = (0, 0, 0);
+        Self { index: 0, bytes, cas: 0, entries: 4, count: 0, ok: true, full_at, open_full_at, broken_at }
     }
 }
 
@@ -224,8 +235,9 @@ struct Entry<'p> {
 
 impl Page {
     fn read(mut self) -> Self {
-        self.ok = self.head().is_some_and(|(entries, full_at, broken_at)| {
-            (self.entries, self.full_at, self.broken_at) = (entries, full_at, broken_at);
+        self.ok = self.head().is_some_and(|(entries, [full_at, open_full_at, broken_at])| {
+            self.entries = entries;
+            (self.full_at, self.open_full_at, self.broken_at) = (full_at, open_full_at, broken_at);
             self.count = self.entries().count();
             let size = self.entries().fold(0, |sum: usize, entry| sum.saturating_add(entry.whole.len()));
             entries.saturating_add(size) == self.bytes.len()
@@ -233,10 +245,11 @@ impl Page {
         self
     }
 
-    fn head(&self) -> Option<(usize, Millis, Millis)> {
+    fn head(&self) -> Option<(usize, [Millis; 3])> {
         let mut rest = self.bytes.strip_prefix(&[VERSION])?;
-        let (full_at, broken_at) = (codec::number(&mut rest)?, codec::number(&mut rest)?);
-        Some((self.bytes.len().saturating_sub(rest.len()), full_at, broken_at))
+        let mut next = || codec::number(&mut rest);
+        let marks = [next()?, next()?, next()?];
+        Some((self.bytes.len().saturating_sub(rest.len()), marks))
     }
 
     fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
@@ -261,9 +274,15 @@ impl Page {
         Some((entry.ends, codec::decode(entry.body)?))
     }
 
-    fn has_room(&self, crowded: bool, now: Millis) -> bool {
-        let ways = if crowded { SHARED_WAYS } else { WAYS };
-        self.count < ways || self.entries().any(|entry| entry.ends <= now)
+    fn has_room(&self, slot: Slot, crowded: bool, now: Millis) -> bool {
+        let counts = |entry: &Entry<'_>| !slot.is_open() || entry.slot.is_open();
+        let ways = match (crowded, slot.is_open()) {
+            (true, _) => SHARED_WAYS,
+            (false, true) => OPEN_WAYS,
+            (false, false) => WAYS,
+        };
+        let mut all = self.entries().filter(counts);
+        self.entries().filter(counts).count() < ways || all.any(|entry| entry.ends <= now)
     }
 
     /// The page's bytes with one counter changed, or taken out if it has no end. Counters that are over make room only
@@ -271,9 +290,10 @@ impl Page {
     fn rewritten(&self, changed: Option<(Slot, Option<Millis>, &Counter)>, now: Millis) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.bytes.len().saturating_add(128));
         out.push(VERSION);
-        codec::put(&mut out, self.full_at);
-        codec::put(&mut out, self.broken_at);
-        let tight = self.count >= WAYS;
+        for mark in [self.full_at, self.open_full_at, self.broken_at] {
+            codec::put(&mut out, mark);
+        }
+        let tight = self.count >= OPEN_WAYS;
         for entry in self.entries() {
             let same = changed.as_ref().is_some_and(|(slot, ..)| *slot == entry.slot);
             let over = tight && entry.ends <= now;

@@ -29,6 +29,8 @@ pub struct Entry {
     total: u64,
     lease: u64,
     expires: Millis,
+    before: i128,
+    used: i128,
 }
 
 #[derive(Clone, Default)]
@@ -69,16 +71,18 @@ impl Kept {
     fn run(&mut self, message: &Message, envoy: &str, now: Millis) -> Answer {
         let [total, acked, mut have, need, want, limit] =
             [message.total, message.acked, message.have, message.need, message.want, message.limit].map(i128::from);
-        let answer = |kept: &Self, seq, lease: i128, free: i128, share: i128| Answer {
+        let answer = |kept: &Self, entry: &Entry, free: i128, share: i128| Answer {
             born: kept.born,
-            seq,
-            lease: lease as u64,
+            seq: entry.seq,
+            lease: entry.lease,
             free: free as u64,
             share: share as u64,
+            before: entry.before as u64,
+            used: entry.used as u64,
         };
         if let Some(mine) = self.entries.get(envoy).filter(|mine| message.seq <= mine.seq) {
             let free = (limit - self.used - self.leased).max(0);
-            return answer(self, mine.seq, mine.lease.into(), free, self.share(free));
+            return answer(self, mine, free, self.share(free));
         }
         if now >= self.check {
             let expired = |entry: &Entry| entry.expires <= now;
@@ -94,6 +98,7 @@ impl Kept {
             self.leased -= i128::from(mine.lease);
             self.holders -= i128::from(mine.lease > 0);
         }
+        let before = self.used;
         match &mine {
             Some(mine) if message.born != 0 => {
                 self.used += (total - i128::from(mine.total)).max(0);
@@ -112,10 +117,16 @@ impl Kept {
         let lease = have + grant;
         self.leased += lease;
         self.holders += i128::from(lease > 0);
-        let entry =
-            Entry { seq: message.seq, total: message.total, lease: lease as u64, expires: now + message.lease_ms };
-        self.entries.insert(envoy.to_owned(), entry);
-        answer(self, message.seq, lease, free - grant, fair)
+        let entry = Entry {
+            seq: message.seq,
+            total: message.total,
+            lease: lease as u64,
+            expires: now + message.lease_ms,
+            before,
+            used: self.used,
+        };
+        self.entries.insert(envoy.to_owned(), entry.clone());
+        answer(self, &entry, free - grant, fair)
     }
 }
 
@@ -210,6 +221,8 @@ pub struct Figures {
     pub calls: u64,
     pub admitted: u64,
     pub refused: u64,
+    /// Calls that found no room for their counter.
+    pub full: u64,
     /// Calls that waited for the store.
     pub waited: u64,
     pub messages: u64,
@@ -479,6 +492,10 @@ impl Fleet {
                 self.nodes[envoy].waiting.insert(id, call);
                 self.send(envoy, messages, Some(id));
                 self.at(self.now + RETRY, Event::Timeout { envoy, life, id });
+            }
+            Reserved::Refused(Refusal { reason: Reason::Closed(_), .. }) => {
+                self.send(envoy, messages, None);
+                self.figures.full += 1;
             }
             Reserved::Ask | Reserved::Refused(_) => {
                 self.send(envoy, messages, None);

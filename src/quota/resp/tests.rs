@@ -1,7 +1,7 @@
 use super::*;
 use crate::quota::Slot;
 
-const ANSWER: &[u8] = b"*5\r\n:1795248000000001\r\n:12\r\n:80\r\n:920\r\n:15\r\n";
+const ANSWER: &[u8] = b"*7\r\n:1795248000000001\r\n:12\r\n:80\r\n:920\r\n:15\r\n:1\r\n:2\r\n";
 
 #[test]
 fn a_message_is_one_command() {
@@ -51,7 +51,7 @@ fn a_message_is_one_command() {
 #[test]
 fn replies_are_read_however_they_are_cut() {
     let all = [ANSWER, b"-NOSCRIPT No matching script.\r\n", b"-ERR broken\r\n", b"+OK\r\n"].concat();
-    let answer = Answer { born: 1_795_248_000_000_001, seq: 12, lease: 80, free: 920, share: 15 };
+    let answer = Answer { born: 1_795_248_000_000_001, seq: 12, lease: 80, free: 920, share: 15, before: 1, used: 2 };
     let expected = [Reply::Answer(answer), Reply::NoScript, Reply::Error("ERR broken".to_owned()), Reply::Other];
     for len in 0..=all.len() {
         let mut rest = &all[..len];
@@ -73,9 +73,9 @@ fn what_a_store_may_not_say_is_not_read() {
     let check = |bytes: &[u8]| assert_eq!(reply(&mut &*bytes), Err(Broken::Wrong), "{bytes:?}");
     check(b"$3\r\nabc\r\n");
     check(b"*4\r\n:1\r\n:1\r\n:1\r\n:1\r\n");
-    check(b"*5\r\n$1\r\n1\r\n");
-    check(b"*5\r\n:99999999999999999999\r\n");
-    check(b"*5\r\n:one\r\n");
+    check(b"*7\r\n$1\r\n1\r\n");
+    check(b"*7\r\n:99999999999999999999\r\n");
+    check(b"*7\r\n:one\r\n");
     check(b"HTTP/1.1 400 Bad Request\r\n");
     check(b"-ERR\rx");
     check(&[b"-", [b'x'; 600].as_slice()].concat());

@@ -85,3 +85,18 @@ fn names_are_of_one_length_and_different() {
     assert_eq!(all.len(), 5000);
     assert_eq!(text(&name(0xabc)), "sluice.quota.1.000abc");
 }
+
+#[test]
+fn keys_that_clients_choose_leave_room_for_others() {
+    let memory = Memory::with(1);
+    let window = Window::Calendar(1, Span::Minute);
+    let mut chosen = Rule::new("by header", crate::quota::Unit::Requests, window, 1);
+    chosen.open = true;
+    let chosen = Rc::new(chosen);
+    let named = rule(crate::quota::Unit::Requests, window, 1);
+    let flood = (0..100).filter(|key| admitted(&memory, &chosen, *key, NOW)).count();
+    assert_eq!(flood, OPEN_WAYS + 1, "the others share one counter");
+    let own = (0..WAYS - OPEN_WAYS).filter(|key| admitted(&memory, &named, *key as u64, NOW)).count();
+    assert_eq!(own, WAYS - OPEN_WAYS, "each has its own");
+    assert!((0..WAYS - OPEN_WAYS).all(|key| !admitted(&memory, &named, key as u64, NOW)));
+}
