@@ -14,6 +14,8 @@ pub mod api;
 
 pub mod secret;
 
+pub mod tokens;
+
 pub mod quota;
 
 pub mod provider;
