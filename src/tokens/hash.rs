@@ -21,7 +21,7 @@ pub fn mask(len: usize) -> u64 {
         let mut masks = [u64::MAX; 9];
         let mut len = 0;
         while len < 8 {
-            #[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "evaluated when compiled")]
+            #[expect(clippy::indexing_slicing, reason = "evaluated when compiled")]
             {
                 masks[len] = (1_u64 << (len * 8)) - 1;
                 len += 1;

@@ -20,8 +20,8 @@ pub fn cost(len: usize) -> u64 {
 pub fn tokens(encoding: Encoding, text: &[u8], from: usize, len: usize) -> u64 {
     match len {
         0..=BLOCK => fixed::<BLOCK>(encoding, text, from, len),
-        0..=64 => fixed::<64>(encoding, text, from, len),
-        0..=MIDDLE => fixed::<MIDDLE>(encoding, text, from, len),
+        _ if len <= 64 => fixed::<64>(encoding, text, from, len),
+        _ if len <= MIDDLE => fixed::<MIDDLE>(encoding, text, from, len),
         _ => long(encoding, text, from, len),
     }
 }

@@ -1,0 +1,170 @@
+//! Counting a text within a budget of work.
+
+use super::Encoding;
+use super::{merge, pieces, vocabulary};
+use std::ops::Range;
+
+/// What it costs to cut a piece off and look it up, and what each of its bytes costs, in the units of a [`Budget`].
+const PIECE_COST: u64 = 15;
+const BYTE_COST: u64 = 2;
+
+/// Work that counting may still do, in units of about a nanosecond inside Envoy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget(u64);
+
+impl Budget {
+    /// About a millisecond: what one call may take of its worker.
+    pub const CALL: Self = Self(1_000_000);
+
+    pub fn new(units: u64) -> Self {
+        Self(units)
+    }
+
+    pub fn left(self) -> u64 {
+        self.0
+    }
+
+    /// Takes so much, unless less is left.
+    pub fn take(&mut self, units: u64) -> bool {
+        let left = self.0.checked_sub(units);
+        self.0 = left.unwrap_or(self.0);
+        left.is_some()
+    }
+}
+
+/// Tokens, as well as they are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    Exact(u64),
+    /// `upper` is what to reserve.
+    Estimate {
+        likely: u64,
+        upper: u64,
+    },
+}
+
+impl Count {
+    pub fn estimate(likely: u64, upper: u64) -> Self {
+        Self::Estimate { likely, upper: upper.max(likely) }
+    }
+
+    pub fn likely(self) -> u64 {
+        match self {
+            Self::Exact(count) | Self::Estimate { likely: count, .. } => count,
+        }
+    }
+
+    pub fn upper(self) -> u64 {
+        match self {
+            Self::Exact(count) | Self::Estimate { upper: count, .. } => count,
+        }
+    }
+
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Exact(a), Self::Exact(b)) => Self::Exact(a.saturating_add(b)),
+            (a, b) => Self::Estimate {
+                likely: a.likely().saturating_add(b.likely()),
+                upper: a.upper().saturating_add(b.upper()),
+            },
+        }
+    }
+}
+
+/// The tokens of a text, however long that takes. What looks like a special token is text like any other.
+pub fn count(encoding: Encoding, text: &str) -> u64 {
+    let text = text.as_bytes();
+    walk(encoding, text, 0..text.len(), &mut Budget(u64::MAX), 0, &|_, tokens| tokens).0
+}
+
+/// The tokens of a text, exact if the budget reaches for it.
+pub fn count_within(encoding: Encoding, text: &str, budget: &mut Budget) -> Count {
+    measure(encoding, text, budget, 1, &|_, tokens| tokens)
+}
+
+/// Parts of a rest that are looked at to say what it likely comes to.
+const SAMPLES: usize = 8;
+
+/// Most bytes of such a part.
+const SAMPLE: usize = 512;
+
+/// The sum of what `weigh` says of each piece and its tokens. `most`: what it says at most of a byte.
+pub(super) fn measure(
+    encoding: Encoding,
+    text: &str,
+    budget: &mut Budget,
+    most: u64,
+    weigh: &impl Fn(&[u8], u64) -> u64,
+) -> Count {
+    // What the budget cannot reach is not even looked at: a piece may be as long as the text. Each byte has its cost and an
+    // eighth is kept, so what is counted ends well before what was seen does.
+    let reach = usize::try_from(budget.0 / BYTE_COST).unwrap_or(usize::MAX);
+    let seen = text.get(..boundary(text, reach)).unwrap_or(text);
+    let (sum, end) = walk(encoding, seen.as_bytes(), 0..seen.len(), budget, budget.0 >> 3, weigh);
+    let rest = text.get(end..).unwrap_or_default();
+    if rest.is_empty() {
+        return Count::Exact(sum);
+    }
+    let (mut sampled, mut of) = (0_u64, 0_u64);
+    let step = rest.len() / SAMPLES;
+    for sample in 0..SAMPLES {
+        let from = boundary(rest, sample.saturating_mul(step));
+        let to = boundary(rest, from.saturating_add(step.min(SAMPLE)));
+        let (part, read) = walk(encoding, rest.as_bytes(), from..to, budget, 0, weigh);
+        sampled = sampled.saturating_add(part);
+        of = of.saturating_add(read.saturating_sub(from) as u64);
+    }
+    // Nothing read at all: three bytes a token.
+    let (part, of) = if of > 0 {
+        (sampled, of)
+    } else if end > 0 {
+        (sum, end as u64)
+    } else {
+        (most, 3)
+    };
+    let rest = rest.len() as u64;
+    let upper = rest.saturating_mul(most);
+    let likely = rest.saturating_mul(part).div_ceil(of.max(1)).min(upper);
+    Count::estimate(sum.saturating_add(likely), sum.saturating_add(upper))
+}
+
+/// The last place between two characters up to `at`.
+fn boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+/// Counts the pieces of a range while more than `floor` of the budget is left. The sum, and where it ends.
+#[inline(always)]
+fn walk(
+    encoding: Encoding,
+    text: &[u8],
+    range: Range<usize>,
+    budget: &mut Budget,
+    floor: u64,
+    weigh: &impl Fn(&[u8], u64) -> u64,
+) -> (u64, usize) {
+    let text = text.get(..range.end).unwrap_or(text);
+    let (mut at, mut sum) = (range.start, 0_u64);
+    let mut left = budget.0.saturating_sub(floor);
+    let spare = budget.0.saturating_sub(left);
+    while at < text.len() {
+        let end = pieces::end(encoding, text, at).max(at.saturating_add(1));
+        let len = end.saturating_sub(at);
+        let mut cost = PIECE_COST.saturating_add((len as u64).saturating_mul(BYTE_COST));
+        let mut tokens = 1;
+        if len > 1 && vocabulary::rank(encoding, text, at, len) == vocabulary::NONE {
+            cost = cost.saturating_add(merge::cost(len));
+            tokens = if cost > left { 0 } else { merge::tokens(encoding, text, at, len) };
+        }
+        if cost > left {
+            left = 0;
+            break;
+        }
+        left = left.saturating_sub(cost);
+        sum = sum.saturating_add(weigh(text.get(at..end).unwrap_or_default(), tokens));
+        at = end;
+    }
+    budget.0 = left.saturating_add(spare);
+    (sum, at.min(text.len()))
+}

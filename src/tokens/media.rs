@@ -1,0 +1,156 @@
+//! What images, audio and documents come to, by the vendors' published rules.
+
+use super::count::Count;
+use super::image;
+use super::model::{Model, Size};
+use crate::chat::Source;
+
+/// Whose rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Media {
+    /// Tiles of 512 pixels after scaling, or patches of 32 for small models.
+    OpenAi,
+    /// A token for 750 pixels, the longest side at most 1568.
+    Anthropic,
+    /// 258 for a small image or for each tile.
+    Gemini,
+    /// 1120 for an image unless it is asked for in another resolution.
+    Gemini3,
+    /// None published: as Anthropic's, with room for patches of 16 pixels.
+    Generic,
+}
+
+/// Of an image whose size is not known.
+const TYPICAL: (u64, u64) = (1024, 1024);
+
+pub(super) fn image(model: Model, source: &Source, detail: Option<&str>) -> Count {
+    let size = match source {
+        Source::Base64 { data, .. } => image::size(data),
+        Source::Url(url) => url.split_once(";base64,").and_then(|(_, data)| image::size(data)),
+        Source::File(_) | Source::Text(_) => None,
+    };
+    let of = |size| sized(model, size, detail);
+    match size {
+        Some(size) => Count::estimate(of(size), of(size)),
+        None => Count::estimate(of(TYPICAL), largest(model, detail)),
+    }
+}
+
+fn sized(model: Model, (width, height): (u64, u64), detail: Option<&str>) -> u64 {
+    let area = |(width, height): (u64, u64), unit: u64| width.saturating_mul(height).div_ceil(unit);
+    match model.rule.media {
+        Media::OpenAi => match (patch_hundredths(model), tile(model)) {
+            (Some(hundredths), _) => {
+                let patches = width.div_ceil(32).saturating_mul(height.div_ceil(32)).min(MAX_PATCHES);
+                patches.saturating_mul(hundredths).div_ceil(100)
+            }
+            (None, (base, _)) if detail == Some("low") => base,
+            (None, (base, each)) => {
+                let (width, height) = fit((width, height), 2048, u64::max);
+                let (width, height) = fit((width, height), 768, u64::min);
+                let tiles = width.div_ceil(512).saturating_mul(height.div_ceil(512));
+                tiles.saturating_mul(each).saturating_add(base)
+            }
+        },
+        Media::Anthropic => area(fit((width, height), 1568, u64::max), 750).min(1600),
+        Media::Gemini if width.max(height) <= 384 => 258,
+        Media::Gemini => {
+            let (width, height) = fit((width, height), 3072, u64::max);
+            let unit = (width.min(height).saturating_mul(2) / 3).clamp(256, 768);
+            width.div_ceil(unit).saturating_mul(height.div_ceil(unit)).saturating_mul(258)
+        }
+        Media::Gemini3 => 1120,
+        Media::Generic => area(fit((width, height), 1568, u64::max), 750).min(MAX_GENERIC),
+    }
+}
+
+/// Patches of an image at most.
+const MAX_PATCHES: u64 = 1536;
+const MAX_GENERIC: u64 = 4096;
+
+/// The most that any image comes to.
+fn largest(model: Model, detail: Option<&str>) -> u64 {
+    match model.rule.media {
+        Media::OpenAi => match patch_hundredths(model) {
+            Some(hundredths) => MAX_PATCHES.saturating_mul(hundredths).div_ceil(100),
+            None => sized(model, (2048, 768), detail),
+        },
+        Media::Anthropic => 1600,
+        // The most tiles are two rows of twelve.
+        Media::Gemini => 258_u64.saturating_mul(24),
+        Media::Gemini3 => 1120,
+        Media::Generic => MAX_GENERIC,
+    }
+}
+
+/// Scaled down until the side that `of` picks is at most so long.
+fn fit((width, height): (u64, u64), most: u64, of: fn(u64, u64) -> u64) -> (u64, u64) {
+    let side = of(width, height);
+    if side <= most {
+        return (width, height);
+    }
+    let scale = |side_: u64| u128::from(side_).saturating_mul(most.into()).div_ceil(side.max(1).into());
+    let scale = |side: u64| u64::try_from(scale(side)).unwrap_or(u64::MAX).max(1);
+    (scale(width), scale(height))
+}
+
+/// Small models count patches: hundredths of a token for each.
+fn patch_hundredths(model: Model) -> Option<u64> {
+    match model.size {
+        Size::Nano => Some(246),
+        Size::Mini if !model.is_4o => Some(172),
+        _ => None,
+    }
+}
+
+/// Tokens of an image, and of each of its tiles.
+fn tile(model: Model) -> (u64, u64) {
+    match model.size {
+        Size::Mini if model.is_4o => (2833, 5667),
+        _ => (85, 170),
+    }
+}
+
+/// Bytes of sound a second where no header says: 128 kbit/s; at least 32 kbit/s.
+const AUDIO_RATE: u64 = 16_000;
+const LEAST_AUDIO_RATE: u64 = 4_000;
+
+pub(super) fn audio(model: Model, base64: &str) -> Count {
+    let bytes = decoded(base64);
+    let (rate, least) = image::wav_rate(base64).map_or((AUDIO_RATE, LEAST_AUDIO_RATE), |rate| (rate, rate));
+    let each = match model.rule.media {
+        Media::Gemini | Media::Gemini3 => 32,
+        Media::OpenAi => 10,
+        Media::Anthropic | Media::Generic => 25,
+    };
+    let tokens = |rate: u64| bytes.saturating_mul(each).div_ceil(rate);
+    Count::estimate(tokens(rate), tokens(least))
+}
+
+/// Bytes of a document's page, as a rule and at least; and what a page comes to: text and, for some, an image of it.
+const PAGE: u64 = 50_000;
+const LEAST_PAGE: u64 = 2_000;
+
+/// Pages that a vendor takes at most.
+const MAX_PAGES: u64 = 1_000;
+
+pub(super) fn document(model: Model, source: &Source) -> Count {
+    let (likely, most) = match model.rule.media {
+        Media::Gemini | Media::Gemini3 => (258, 560),
+        Media::Anthropic => (2_250, 3_000),
+        Media::OpenAi | Media::Generic => (1_200, 2_500),
+    };
+    let pages = match source {
+        Source::Base64 { data, .. } => Some(decoded(data)),
+        Source::Url(url) => url.split_once(";base64,").map(|(_, data)| decoded(data)),
+        Source::File(_) | Source::Text(_) => None,
+    };
+    let (pages, at_most) = pages.map_or((10, 100), |bytes| {
+        (bytes.div_ceil(PAGE).clamp(1, MAX_PAGES), bytes.div_ceil(LEAST_PAGE).clamp(1, MAX_PAGES))
+    });
+    Count::estimate(pages.saturating_mul(likely), at_most.saturating_mul(most))
+}
+
+fn decoded(base64: &str) -> u64 {
+    (base64.len() as u64 / 4).saturating_mul(3)
+}

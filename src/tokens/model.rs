@@ -1,0 +1,237 @@
+//! Which rules a model counts by, from its name.
+
+use super::count::{Budget, Count, count_within};
+use super::media::Media;
+use super::{Encoding, weigh};
+
+/// How a model counts. Made from its upstream name.
+#[derive(Clone, Copy, Debug)]
+pub struct Model {
+    pub(super) rule: &'static Rule,
+    /// What an image comes to depends on it.
+    pub(super) size: Size,
+    pub(super) is_4o: bool,
+    pub(super) responses: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    Full,
+    Mini,
+    Nano,
+}
+
+impl Model {
+    /// A vendor's or a host's prefix is passed over: `openai/gpt-4o`, `us.anthropic.claude-…`, `ft:gpt-4o-mini:…`.
+    pub fn named(name: &str) -> Self {
+        let name: String = name.chars().take(MAX_NAME).map(|c| c.to_ascii_lowercase()).collect();
+        let rule = RULES.iter().find(|rule| rule.names.iter().any(|known| found(&name, known))).unwrap_or(&OTHER);
+        let size = if name.contains("nano") {
+            Size::Nano
+        } else if name.contains("mini") && !name.contains("gemini") {
+            Size::Mini
+        } else {
+            Size::Full
+        };
+        Self { rule, size, is_4o: found(&name, "gpt-4o"), responses: false }
+    }
+
+    /// The same model called through OpenAI's Responses API, which adds less around tools.
+    #[must_use]
+    pub fn in_responses(self) -> Self {
+        Self { responses: true, ..self }
+    }
+
+    /// The encoding in which the model's text is counted exactly, if it is known.
+    pub fn encoding(self) -> Option<Encoding> {
+        self.rule.encoding
+    }
+
+    /// The tokens of a text by itself.
+    pub fn text(self, text: &str, budget: &mut Budget) -> Count {
+        match self.rule.encoding {
+            Some(encoding) => count_within(encoding, text, budget),
+            None => weigh::text(&self.rule.weights, text, budget),
+        }
+    }
+}
+
+/// Characters of a name that are looked at.
+const MAX_NAME: usize = 256;
+
+/// `known` stands in the name where a word starts.
+fn found(name: &str, known: &str) -> bool {
+    name.match_indices(known).any(|(at, _)| {
+        let before = name.as_bytes().get(at.wrapping_sub(1)).filter(|_| at > 0);
+        before.is_none_or(|byte| !byte.is_ascii_alphanumeric())
+    })
+}
+
+/// What a provider adds to the text: tokens, or hundredths of a token for each token in `o200k_base`.
+#[derive(Debug)]
+pub(super) struct Rule {
+    /// Of which the model's name has one.
+    pub names: &'static [&'static str],
+    pub encoding: Option<Encoding>,
+    pub media: Media,
+    /// Once a call.
+    pub base: u64,
+    /// Each turn but the system's.
+    pub turn: u64,
+    /// Each turn of the system's or the developer's.
+    pub system: u64,
+    /// If the model is told to think.
+    pub thinking: u64,
+    /// Once if there are tools; more in a chat call; more if one must be called; each tool.
+    pub tools: u64,
+    pub tools_chat: u64,
+    pub forced: u64,
+    pub tool: u64,
+    pub call: u64,
+    pub result: u64,
+    /// Once if the answer must fit a schema.
+    pub format: u64,
+    /// Hundredths: a tool's name, description and schema; an answer's schema.
+    pub tool_text: u64,
+    pub format_text: u64,
+    pub weights: Weights,
+}
+
+/// Hundredths of a token for each token in `o200k_base`; of a number, for each digit.
+#[derive(Debug)]
+pub(super) struct Weights {
+    pub word: u64,
+    pub digit: u64,
+    pub sign: u64,
+    /// Scripts beyond ASCII; Chinese, Japanese and Korean. The recorded calls have too little of either: set high.
+    pub letters: u64,
+    pub ideographs: u64,
+}
+
+const fn weights(of: [u64; 5]) -> Weights {
+    let [word, digit, sign, letters, ideographs] = of;
+    Weights { word, digit, sign, letters, ideographs }
+}
+
+/// `fixed`: base, turn, system, thinking, tools, forced, tool, call, result, format. `text`: tools, format, then the weights.
+const fn rule(names: &'static [&'static str], media: Media, fixed: [u64; 10], text: [u64; 7]) -> Rule {
+    let [base, turn, system, thinking, tools, forced, tool, call, result, format] = fixed;
+    let [tool_text, format_text, word, digit, sign, letters, ideographs] = text;
+    let weights = weights([word, digit, sign, letters, ideographs]);
+    Rule {
+        names,
+        encoding: None,
+        media,
+        base,
+        turn,
+        system,
+        thinking,
+        tools,
+        tools_chat: 0,
+        forced,
+        tool,
+        call,
+        result,
+        format,
+        tool_text,
+        format_text,
+        weights,
+    }
+}
+
+const fn exact(names: &'static [&'static str], encoding: Encoding, media: Media, fixed: [u64; 10]) -> Rule {
+    let mut rule = rule(names, media, fixed, [100, 85, 100, 40, 100, 100, 100]);
+    rule.encoding = Some(encoding);
+    // From gpt-5 on a chat call with tools has so many tokens more than the same call to the Responses API.
+    if let (2, OpenAi) = (rule.base, media) {
+        rule.tools_chat = 82;
+    }
+    rule
+}
+
+use Encoding::{Cl100k, O200k};
+use Media::{Anthropic, Gemini, Gemini3, Generic, OpenAi};
+
+/// The first that fits. Fitted to half of the recorded calls where there were forty or more of a family, then raised by 4 %;
+/// the others set by hand from all of them.
+static RULES: &[Rule] = &[
+    // Exact: 3 + Σ(3 + role + content), the constant 2 from o1 and gpt-5 on.
+    exact(&["gpt-oss"], O200k, Generic, [64, 5, 5, 0, 22, 5, 10, 2, 4, 2]),
+    exact(&["gpt-4o", "chatgpt-4o", "gpt-4.1", "gpt-4.5"], O200k, OpenAi, [3, 4, 4, 0, 17, 0, 0, 3, 4, 10]),
+    exact(
+        &["gpt-5", "gpt-6", "o1", "o3", "o4", "codex", "computer-use"],
+        O200k,
+        OpenAi,
+        [2, 4, 4, 0, 17, 0, 0, 7, 7, 10],
+    ),
+    exact(&["gpt-4", "gpt-3.5", "gpt-35", "text-embedding"], Cl100k, OpenAi, [3, 4, 4, 0, 17, 0, 0, 3, 4, 10]),
+    rule(
+        &[
+            "claude-opus-4-7",
+            "claude-opus-4-8",
+            "claude-opus-4-9",
+            "claude-opus-4.7",
+            "claude-opus-4.8",
+            "claude-opus-4.9",
+            "claude-opus-5",
+            "claude-sonnet-5",
+            "claude-haiku-5",
+            "claude-fable",
+            "claude-mythos",
+        ],
+        Anthropic,
+        [6, 4, 3, 0, 370, 90, 30, 45, 25, 100],
+        [160, 100, 160, 80, 145, 180, 180],
+    ),
+    rule(
+        &[
+            "claude-sonnet-4-5",
+            "claude-sonnet-4-6",
+            "claude-sonnet-4.5",
+            "claude-sonnet-4.6",
+            "claude-haiku-4",
+            "claude-opus-4-5",
+            "claude-opus-4-6",
+            "claude-opus-4.5",
+            "claude-opus-4.6",
+        ],
+        Anthropic,
+        [3, 8, 2, 26, 504, 98, 26, 36, 21, 149],
+        [129, 124, 123, 47, 111, 166, 177],
+    ),
+    rule(
+        &["claude-3-7", "claude-3.7", "claude-sonnet-4", "claude-opus-4"],
+        Anthropic,
+        [4, 4, 3, 28, 348, 0, 31, 60, 32, 104],
+        [125, 104, 116, 57, 118, 166, 177],
+    ),
+    rule(&["claude"], Anthropic, [4, 3, 0, 29, 256, 0, 31, 31, 21, 103], [141, 103, 119, 62, 116, 165, 175]),
+    rule(&["gemini-2.0", "gemini-1", "gemma"], Gemini, [0, 1, 0, 0, 0, 0, 0, 2, 2, 0], [38, 0, 101, 100, 97, 115, 110]),
+    rule(&["gemini-2.5"], Gemini, [0, 1, 1, 0, 0, 68, 9, 14, 7, 0], [113, 0, 102, 104, 102, 121, 116]),
+    rule(&["gemini"], Gemini3, [0, 1, 1, 0, 0, 0, 0, 21, 10, 0], [145, 0, 105, 107, 104, 121, 116]),
+    rule(&["llama-4", "llama4"], Generic, [6, 4, 4, 0, 660, 0, 5, 10, 10, 20], [100, 100, 102, 40, 102, 120, 120]),
+    rule(
+        &["llama-3.", "llama3.", "llama3-1", "llama3-2", "llama3-3", "llama-3-1", "llama-3-2", "llama-3-3"],
+        Generic,
+        [31, 5, 0, 0, 250, 0, 5, 10, 10, 20],
+        [100, 100, 102, 40, 102, 135, 140],
+    ),
+    rule(&["llama"], Generic, [6, 4, 4, 0, 680, 0, 5, 10, 10, 20], [100, 100, 102, 40, 102, 135, 140]),
+    rule(&["nova-2"], Generic, [5, 3, 3, 0, 855, 0, 8, 12, 12, 20], [120, 100, 105, 100, 110, 140, 150]),
+    rule(&["nova"], Generic, [0, 2, 0, 0, 360, 0, 5, 12, 12, 20], [120, 100, 115, 100, 125, 140, 150]),
+    rule(
+        &["mistral", "mixtral", "ministral", "magistral", "pixtral", "codestral", "devstral"],
+        Generic,
+        [3, 2, 1, 0, 16, 0, 15, 12, 8, 20],
+        [115, 100, 108, 100, 115, 135, 140],
+    ),
+    rule(&["deepseek-v4"], Generic, [80, 3, 0, 0, 230, 0, 10, 35, 25, 20], [120, 100, 102, 50, 104, 140, 105]),
+    rule(&["deepseek"], Generic, [1, 3, 0, 0, 150, 0, 20, 35, 25, 20], [120, 100, 104, 50, 106, 140, 105]),
+    rule(&["qwen"], Generic, [4, 5, 3, 0, 150, 0, 90, 12, 8, 20], [110, 100, 105, 100, 105, 135, 105]),
+    rule(&["command-r7b"], Generic, [490, 5, 25, 0, 910, 0, 10, 25, 25, 20], [130, 100, 102, 100, 102, 120, 115]),
+    rule(&["command"], Generic, [195, 5, 4, 0, 660, 0, 10, 25, 25, 20], [130, 100, 102, 100, 102, 120, 115]),
+    rule(&["glm"], Generic, [6, 4, 2, 0, 110, 0, 10, 15, 8, 20], [110, 100, 107, 60, 107, 140, 140]),
+];
+
+/// A name that says nothing.
+static OTHER: Rule = rule(&[], Generic, [10, 5, 4, 0, 300, 0, 15, 20, 15, 20], [115, 100, 110, 100, 112, 150, 150]);

@@ -1,0 +1,139 @@
+//! What a request comes to before anything is answered.
+
+use super::count::{Budget, Count};
+use super::media;
+use super::model::Model;
+use super::tools::definition;
+use crate::chat::{Effort, Format, Part, Request, Role, Source, Tool, ToolChoice, Turn};
+
+/// The tokens of a request's input. Exact for plain chat with models whose encoding is published.
+///
+/// The upper bound holds for the text; for what providers add around it, which they do not publish, it leaves room.
+pub fn prompt(request: &Request, model: Model, budget: &mut Budget) -> Count {
+    let rule = model.rule;
+    let mut sum = Sum { model, budget, count: Count::Exact(rule.base), around: 0 };
+    for turn in &request.turns {
+        sum.turn(turn);
+    }
+    if !request.tools.is_empty() {
+        sum.tools(request);
+    }
+    if let Some(Format::JsonSchema { schema, .. }) = &request.format {
+        sum.around(rule.format);
+        sum.text_times(schema.get(), rule.format_text);
+    }
+    let thinks = request.reasoning.as_ref().is_some_and(|how| how.effort != Some(Effort::None));
+    if thinks && rule.thinking > 0 {
+        sum.around(rule.thinking);
+    }
+    let around = Count::estimate(sum.around, sum.around.saturating_mul(2));
+    if sum.around == 0 { sum.count } else { sum.count.plus(around) }
+}
+
+struct Sum<'a> {
+    model: Model,
+    budget: &'a mut Budget,
+    count: Count,
+    /// Part of what the provider adds: as much again is left as room.
+    around: u64,
+}
+
+impl Sum<'_> {
+    fn add(&mut self, count: Count) {
+        self.count = self.count.plus(count);
+    }
+
+    fn around(&mut self, tokens: u64) {
+        self.around = self.around.saturating_add(tokens);
+    }
+
+    fn text(&mut self, text: &str) {
+        let count = self.model.text(text, self.budget);
+        self.add(count);
+    }
+
+    /// Text that the provider writes in another way: hundredths.
+    fn text_times(&mut self, text: &str, hundredths: u64) {
+        let count = self.model.text(text, self.budget);
+        let times = |tokens: u64| tokens.saturating_mul(hundredths).div_ceil(100);
+        self.add(Count::estimate(times(count.likely()), times(count.upper()).max(count.upper()).saturating_add(8)));
+    }
+
+    fn turn(&mut self, turn: &Turn) {
+        let rule = self.model.rule;
+        self.add(Count::Exact(match turn.role {
+            Role::System | Role::Developer => rule.system,
+            _ => rule.turn,
+        }));
+        if let Some(name) = &turn.name {
+            self.add(Count::estimate(1, 2));
+            self.text(name);
+        }
+        // Between the parts of a turn a provider may put what it likes.
+        if turn.parts.len() > 1 {
+            self.add(Count::estimate(0, turn.parts.len() as u64));
+        }
+        for part in &turn.parts {
+            self.part(part);
+        }
+    }
+
+    fn part(&mut self, part: &Part) {
+        let (model, rule) = (self.model, self.model.rule);
+        match part {
+            Part::Text { text, .. } | Part::Refusal { text } => self.text(text),
+            Part::Image { source, detail, .. } => self.add(media::image(model, source, detail.as_deref())),
+            Part::Document { source: Source::Text(text), .. } => self.text(text),
+            Part::Document { source, .. } => self.add(media::document(model, source)),
+            Part::Audio { data, .. } => self.add(media::audio(model, data)),
+            Part::ToolCall { name, arguments, .. } => {
+                self.around(rule.call);
+                self.text(name);
+                self.text(arguments);
+            }
+            Part::ToolResult { parts, .. } => {
+                self.around(rule.result);
+                for part in parts {
+                    self.part(part);
+                }
+            }
+            // Providers leave out what was thought in turns before, or not.
+            Part::Thinking { text, .. } => {
+                let upper = self.model.text(text, self.budget).upper();
+                self.add(Count::estimate(0, upper));
+            }
+            Part::Redacted { data } => self.add(Count::estimate(0, data.len() as u64)),
+            Part::Other { raw, .. } => self.text(raw.get()),
+        }
+    }
+
+    fn tools(&mut self, request: &Request) {
+        let rule = self.model.rule;
+        self.around(rule.tools.saturating_add(if self.model.responses { 0 } else { rule.tools_chat }));
+        // What stands around the tools goes into the system's turn, if there is one.
+        if self.model.encoding().is_some() && request.turns.iter().any(|turn| turn.role == Role::System) {
+            self.around = self.around.saturating_sub(3);
+        }
+        if matches!(request.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_) | ToolChoice::Allowed { .. }))
+        {
+            self.around(rule.forced);
+        }
+        for tool in &request.tools {
+            self.around(rule.tool);
+            self.tool(tool);
+        }
+    }
+
+    fn tool(&mut self, tool: &Tool) {
+        let schema = tool.schema.as_ref().map(|schema| schema.get());
+        let bytes = schema.map_or(0, str::len) as u64;
+        // Reading and writing a schema anew takes about so long.
+        if self.model.encoding().is_some() && self.budget.take(bytes.saturating_mul(20)) {
+            let text = definition(&tool.name, tool.description.as_deref(), schema);
+            return self.text_times(&text, 100);
+        }
+        for text in [Some(tool.name.as_str()), tool.description.as_deref(), schema].into_iter().flatten() {
+            self.text_times(text, self.model.rule.tool_text);
+        }
+    }
+}

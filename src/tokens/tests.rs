@@ -1,0 +1,375 @@
+#![expect(clippy::arithmetic_side_effects, reason = "numbers that the tests themselves chose")]
+
+use super::count::measure;
+use super::{Budget, Count, Counter, Encoding, Model, count, count_within, fuzz_tokens, image, merge, pieces, tools};
+use crate::chat::{Part, Request, Role, Source, Turn};
+
+const BOTH: [Encoding; 2] = [Encoding::O200k, Encoding::Cl100k];
+
+/// Numbers that are the same on every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit as u64) as usize
+    }
+
+    fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.below(of.len())]
+    }
+}
+
+const ATOMS: &[&str] = &[
+    "a",
+    "b",
+    "A",
+    "The",
+    "the",
+    " ",
+    "  ",
+    "\t",
+    "\n",
+    "\r\n",
+    "\n\n",
+    "1",
+    "22",
+    "4444",
+    "٣",
+    "Ⅷ",
+    "'",
+    "'s",
+    "'S",
+    "'re",
+    "'LL",
+    "'ſ",
+    "!",
+    "!!",
+    "/",
+    "//",
+    "\n/",
+    "-",
+    "é",
+    "É",
+    "ß",
+    "ǅ",
+    "ʰ",
+    "中",
+    "日本",
+    "の",
+    "한국어",
+    "ا",
+    "\u{301}",
+    "\u{903}",
+    "\u{a0}",
+    "\u{3000}",
+    "\u{85}",
+    "👍",
+    "👩‍💻",
+    "\u{0}",
+    "<|endoftext|>",
+    "{\"",
+    "\":",
+    "http://",
+    "camelCase",
+    "HTMLParser",
+    "ไทย",
+    "हिन्दी",
+    "Ж",
+    "ж",
+    "𝒜",
+    "𐐀",
+    "\u{10ffff}",
+    "qzxjvkwp",
+];
+
+fn texts(number: usize, atoms: usize) -> impl Iterator<Item = String> {
+    let mut random = Random(0x1234_5678_9ABC_DEF1);
+    (0..number).map(move |_| (0..=random.below(atoms)).map(|_| random.pick(ATOMS)).collect())
+}
+
+fn cut(encoding: Encoding, text: &str) -> Vec<&str> {
+    let mut at = 0;
+    let mut found = Vec::new();
+    while at < text.len() {
+        let end = pieces::end(encoding, text.as_bytes(), at);
+        found.push(&text[at..end]);
+        at = end;
+    }
+    found
+}
+
+#[test]
+fn a_text_is_cut_as_the_patterns_say() {
+    let cases: &[(&str, &[&str], &[&str])] = &[
+        ("don't", &["don't"], &["don", "'t"]),
+        ("DON'T I'Ll x'ſy", &["DON'T", " I'Ll", " x'ſ", "y"], &["DON", "'T", " I", "'Ll", " x", "'ſ", "y"]),
+        ("helloWorld ABCdef", &["hello", "World", " ABCdef"], &["helloWorld", " ABCdef"]),
+        ("中ABC 中ABCd", &["中", "ABC", " 中ABCd"], &["中ABC", " 中ABCd"]),
+        ("12345 1", &["123", "45", " ", "1"], &["123", "45", " ", "1"]),
+        ("a  b", &["a", " ", " b"], &["a", " ", " b"]),
+        ("a   \n  b", &["a", "   \n", " ", " b"], &["a", "   \n", " ", " b"]),
+        // Cut differently by the two: white space that ends the text.
+        ("a\n  ", &["a", "\n", "  "], &["a", "\n  "]),
+        ("!!\n/\n x", &["!!\n/\n", " x"], &["!!\n", "/\n", " x"]),
+        ("\u{301}AB", &["\u{301}", "AB"], &["\u{301}AB"]),
+        ("a\u{301}b", &["a\u{301}b"], &["a", "\u{301}b"]),
+        (" !x", &[" !", "x"], &[" !", "x"]),
+        ("\u{a0}x \u{3000}", &["\u{a0}x", " \u{3000}"], &["\u{a0}x", " \u{3000}"]),
+        ("<|endoftext|>", &["<|", "endoftext", "|>"], &["<|", "endoftext", "|>"]),
+    ];
+    for (text, o200k, cl100k) in cases {
+        assert_eq!(cut(Encoding::O200k, text), *o200k);
+        assert_eq!(cut(Encoding::Cl100k, text), *cl100k);
+    }
+}
+
+#[test]
+fn pieces_are_the_text_again() {
+    for text in texts(2000, 40) {
+        for encoding in BOTH {
+            assert_eq!(cut(encoding, &text).concat(), text);
+        }
+    }
+}
+
+#[test]
+fn what_holds_of_any_text_holds() {
+    texts(300, 60).for_each(|text| fuzz_tokens(&text));
+    for unit in ["a", " ", "\n", "中", "ab", "👍", "=", "aЖ", "\u{301}", "qz", "a\u{301}", "'s", "/\n"] {
+        fuzz_tokens(&unit.repeat(20_000 / unit.len()));
+    }
+}
+
+/// The merging of the definition: all pairs are looked through each time.
+fn merged_slowly(encoding: Encoding, piece: &str) -> u64 {
+    let mut ends: Vec<usize> = (0..=piece.len()).collect();
+    loop {
+        let rank = |w: &[usize]| super::vocabulary::rank(encoding, piece.as_bytes(), w[0], w[2] - w[0]);
+        let least = ends.windows(3).map(rank).enumerate().min_by_key(|(_, rank)| *rank);
+        match least {
+            Some((at, rank)) if rank != super::vocabulary::NONE => ends.remove(at + 1),
+            _ => return ends.len() as u64 - 1,
+        };
+    }
+}
+
+#[test]
+fn every_way_of_merging_gives_the_same() {
+    let mut random = Random(77);
+    for len in (1..=20).chain([47, 48, 63, 64, 65, 100, 1023, 1024, 1025, 1500]) {
+        for letters in ["ab", "etaoin shrdlu", "qzxj", "中国人民"] {
+            let letters: Vec<char> = letters.chars().collect();
+            let mut piece = String::new();
+            while piece.len() < len {
+                piece.push(letters[random.below(letters.len())]);
+            }
+            for encoding in BOTH {
+                let merged = merge::tokens(encoding, piece.as_bytes(), 0, piece.len());
+                assert_eq!(merged, merged_slowly(encoding, &piece), "{encoding:?} {piece}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_count_that_the_budget_does_not_reach_is_bounded_and_near() {
+    let text = "The quick brown fox jumps over the lazy dog, 42 times. ".repeat(20_000);
+    let whole = count(Encoding::O200k, &text);
+    let mut budget = Budget::CALL;
+    let within = count_within(Encoding::O200k, &text, &mut budget);
+    assert!(matches!(within, Count::Estimate { .. }));
+    assert!(within.likely().abs_diff(whole) * 20 < whole, "{within:?} {whole}");
+    assert!(within.upper() >= whole && within.upper() <= text.len() as u64);
+    // What is left says that hardly any more work is done.
+    let again = count_within(Encoding::O200k, &text, &mut budget);
+    assert!(again.upper() >= whole);
+    assert_eq!(count_within(Encoding::O200k, "", &mut Budget::new(0)), Count::Exact(0));
+}
+
+#[test]
+fn a_piece_that_no_budget_reaches_is_not_read_to_its_end() {
+    for unit in ["a", " ", "A", "=", "\u{301}", "\n", "1"] {
+        let text = unit.repeat(8 << 20);
+        for encoding in BOTH {
+            let within = count_within(encoding, &text, &mut Budget::new(10_000));
+            assert!(within.likely() > 0 && within.upper() <= text.len() as u64, "{unit:?}");
+        }
+    }
+}
+
+#[test]
+fn a_sum_is_exact_only_if_all_of_it_is() {
+    let about = Count::estimate(3, 2);
+    assert_eq!(about, Count::Estimate { likely: 3, upper: 3 });
+    assert_eq!(Count::Exact(1).plus(Count::Exact(2)), Count::Exact(3));
+    assert_eq!(Count::Exact(1).plus(about), Count::Estimate { likely: 4, upper: 4 });
+    let weighed = measure(Encoding::O200k, "two words", &mut Budget::CALL.clone(), 100, &|_, tokens| tokens * 150);
+    assert_eq!(weighed, Count::Exact(300));
+}
+
+#[test]
+fn names_find_their_rules() {
+    for (name, encoding) in [
+        ("gpt-4o-mini-2024-07-18", Some(Encoding::O200k)),
+        ("openai/gpt-4.1", Some(Encoding::O200k)),
+        ("ft:gpt-4o-mini:acme::1", Some(Encoding::O200k)),
+        ("o3-mini", Some(Encoding::O200k)),
+        ("openai.gpt-5.6-luna", Some(Encoding::O200k)),
+        ("GPT-4-turbo", Some(Encoding::Cl100k)),
+        ("gpt-35-turbo", Some(Encoding::Cl100k)),
+        ("text-embedding-3-small", Some(Encoding::Cl100k)),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", None),
+        ("gemini-2.5-flash", None),
+        ("foo1-bar", None),
+        ("", None),
+    ] {
+        assert_eq!(Model::named(name).encoding(), encoding, "{name}");
+    }
+    let first = |name: &str| Model::named(name).rule.names.first().copied().unwrap_or_default();
+    assert_eq!(first("anthropic/claude-opus-4.6"), first("claude-sonnet-4-5"));
+    assert_ne!(first("claude-opus-4-8"), first("claude-opus-4-5"));
+    assert_eq!(first("meta.llama3-2-1b-instruct-v1:0"), first("llama-3.3-70b-versatile"));
+}
+
+fn asked(parts: Vec<Part>) -> Request {
+    Request { turns: vec![Turn { role: Role::User, name: None, parts }], ..Request::default() }
+}
+
+fn prompt(request: &Request, model: &str) -> Count {
+    super::prompt(request, Model::named(model), &mut Budget::CALL.clone())
+}
+
+#[test]
+fn plain_chat_is_exact() {
+    let hello = asked(vec![Part::text("Hello, world!")]);
+    assert_eq!(prompt(&hello, "gpt-4o"), Count::Exact(3 + 4 + 4));
+    assert_eq!(prompt(&hello, "gpt-5-mini"), Count::Exact(2 + 4 + 4));
+    assert!(matches!(prompt(&hello, "claude-sonnet-4-5"), Count::Estimate { .. }));
+}
+
+/// The first bytes of an image, in base64.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut bytes = bytes.to_vec();
+    bytes.resize(bytes.len().div_ceil(3).max(12) * 3, 0);
+    let digits = bytes.chunks(3).flat_map(|c| [c[0] >> 2, c[0] << 4 | c[1] >> 4, c[1] << 2 | c[2] >> 6, c[2]]);
+    digits.map(|d| char::from(DIGITS[usize::from(d & 63)])).collect()
+}
+
+fn png(width: u32, height: u32) -> String {
+    let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+    bytes.extend(width.to_be_bytes());
+    bytes.extend(height.to_be_bytes());
+    base64(&bytes)
+}
+
+#[test]
+fn the_size_of_an_image_is_read_from_its_header() {
+    let jpeg = b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xff\xc2\0\x11\x08\x01\x02\x03\x04";
+    let gif = b"GIF89a\x40\x01\xf0\0";
+    let lossy = b"RIFF\0\0\0\0WEBPVP8 \0\0\0\0\0\0\0\x9d\x01\x2a\x20\x03\x58\x42";
+    let lossless = b"RIFF\0\0\0\0WEBPVP8L\0\0\0\0\x2f\x3f\xc1\x2b\0";
+    let extended = b"RIFF\0\0\0\0WEBPVP8X\0\0\0\0\0\0\0\0\xff\x03\0\xff\x01\0";
+    assert_eq!(image::size(&png(800, 600)), Some((800, 600)));
+    assert_eq!(image::size(&base64(jpeg)), Some((0x304, 0x102)));
+    assert_eq!(image::size(&base64(gif)), Some((320, 240)));
+    assert_eq!(image::size(&base64(lossy)), Some((800, 600)));
+    assert_eq!(image::size(&base64(lossless)), Some((320, 176)));
+    assert_eq!(image::size(&base64(extended)), Some((1024, 512)));
+    for odd in ["", "AAAA", "!!!!", &png(0, 5), &base64(b"\xff\xd8\0\0"), &base64(b"RIFF\0\0\0\0WAVE")] {
+        assert_eq!(image::size(odd), None, "{odd}");
+    }
+    // A JPEG that only ever has another segment ends.
+    let endless = base64(&[&b"\xff\xd8"[..], &b"\xff\xe0\0\x02".repeat(100_000)].concat());
+    assert_eq!(image::size(&endless), None);
+}
+
+#[test]
+fn images_come_to_what_vendors_publish() {
+    let shown = |width, height, detail: Option<&str>, model: &str| {
+        let source = Source::Base64 { media_type: "image/png".to_owned(), data: png(width, height) };
+        super::media::image(Model::named(model), &source, detail)
+    };
+    for (width, height, detail, model, tokens) in [
+        // https://platform.openai.com/docs/guides/images-vision: 1024² is 765, 2048 × 4096 is 1105, low is 85.
+        (1024, 1024, Some("high"), "gpt-4o", 765),
+        (2048, 4096, Some("high"), "gpt-4o", 1105),
+        (4096, 8192, Some("low"), "gpt-4o", 85),
+        (1024, 1024, None, "gpt-4o-mini", 2833 + 4 * 5667),
+        (1024, 1024, None, "gpt-4.1-nano", 2520),
+        // https://docs.anthropic.com/en/docs/build-with-claude/vision: 200² is 54, 1000² is 1334.
+        (200, 200, None, "claude-sonnet-4-5", 54),
+        (1000, 1000, None, "claude-sonnet-4-5", 1334),
+        (8000, 8000, None, "claude-sonnet-4-5", 1600),
+        // https://ai.google.dev/gemini-api/docs/tokens: 258 up to 384 pixels, and for each tile.
+        (384, 384, None, "gemini-2.5-flash", 258),
+        (960, 540, None, "gemini-2.5-flash", 6 * 258),
+    ] {
+        assert_eq!(shown(width, height, detail, model).likely(), tokens, "{model} {width} × {height}");
+    }
+    let unknown = Source::Url("https://example.com/a.png".to_owned());
+    for model in ["gpt-4o", "gpt-4.1-nano", "claude-3-opus", "gemini-2.0-flash", "gemini-3-pro", "llama-4"] {
+        let unknown = super::media::image(Model::named(model), &unknown, None);
+        for (width, height) in [(1, 1), (1, 60_000), (60_000, 1), (3072, 300), (u32::MAX, u32::MAX), (700, 700)] {
+            assert!(shown(width, height, None, model).upper() <= unknown.upper(), "{model} {width} × {height}");
+        }
+    }
+}
+
+#[test]
+fn sounds_and_documents_come_to_their_length() {
+    let mut wav = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0".to_vec();
+    wav.extend(16_000_u32.to_le_bytes());
+    wav.resize(159_999, 0);
+    let wav = base64(&wav);
+    let sound = |data: &str, format: &str, model| {
+        prompt(&asked(vec![Part::Audio { data: data.to_owned(), format: format.to_owned() }]), model)
+    };
+    assert_eq!(sound(&wav, "wav", "gemini-2.0-flash").likely(), 1 + 320);
+    assert_eq!(sound(&wav, "wav", "gpt-4o-audio-preview").likely(), 3 + 4 + 100);
+    assert!(sound(&base64(&[0; 160_000]), "mp3", "gpt-4o-audio-preview").upper() >= 400);
+    let document = |source| Part::Document { source, name: None, context: None, citations: None, cache: None };
+    let text = asked(vec![document(Source::Text("Hello, world!".to_owned()))]);
+    assert_eq!(prompt(&text, "gpt-4o"), Count::Exact(3 + 4 + 4));
+    let pdf = Source::Base64 { media_type: "application/pdf".to_owned(), data: base64(&[0; 120_000]) };
+    let pages = prompt(&asked(vec![document(pdf)]), "gemini-2.0-flash");
+    assert_eq!(pages.likely(), 1 + 3 * 258);
+    assert!(pages.upper() >= 60 * 258);
+}
+
+#[test]
+fn a_tool_is_written_as_a_type() {
+    let schema = r#"{"type":"object","required":["city"],"properties":{"city":{"type":"string","description":"Where"},
+        "unit":{"enum":["c","f"]},"days":{"type":"array","items":{"type":"integer"}},"at":{"type":"object",
+        "properties":{"x":{"type":["number","null"]}}}}}"#;
+    let text = tools::definition("weather", Some("Tells the weather"), Some(schema));
+    for part in ["// Tells the weather\ntype weather = (_: {\n", "// Where\ncity: string,\n", "unit?: \"c\" | \"f\",\n"]
+    {
+        assert!(text.contains(part), "{text}");
+    }
+    for part in ["days?: number[],\n", "x?: number | null,\n", "}) => any;\n\n"] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert_eq!(tools::definition("f", None, Some("{")), "type f = () => any;\n\n");
+    let deep = format!("{}{}", r#"{"properties":{"a":{"anyOf":["#.repeat(30), r#"{}]}}}"#.repeat(30));
+    assert!(tools::definition("f", None, Some(&deep)).contains("any"));
+}
+
+#[test]
+fn a_stream_counts_alike_however_it_is_cut() {
+    let text = "She said: \"it's 3.14159, don't\n\n\tyou know?\" Ελλάδα, 東京 2024. ".repeat(400);
+    for (name, encoding) in [("gpt-4o", Encoding::O200k), ("gpt-4", Encoding::Cl100k)] {
+        let whole = Count::Exact(count(encoding, &text));
+        for step in [1, 2, 3, 5, 17, 300, 5000, 100_000] {
+            let mut counter = Counter::new(Model::named(name));
+            let letters: Vec<char> = text.chars().collect();
+            for part in letters.chunks(step) {
+                counter.feed(&part.iter().collect::<String>());
+            }
+            assert_eq!(counter.count(), whole, "{name} in steps of {step}");
+        }
+    }
+}
