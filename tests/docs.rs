@@ -211,6 +211,28 @@ fn documents(page: &str, words: impl IntoIterator<Item = impl AsRef<str>>) {
     }
 }
 
+/// The row of one kind of provider in `docs/providers.md`.
+fn row(kind: &sluice::provider::Kind) -> String {
+    let named = |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let host = if kind.host.is_empty() { "must be given".to_owned() } else { format!("`{}`", kind.host) };
+    let base = kind.apis.first().map_or("", |(_, base)| *base);
+    let apis = named(kind.apis.iter().map(|(api, _)| *api).collect());
+    let settings = named(kind.settings.iter().map(|setting| setting.name).collect());
+    format!(
+        "| `{}` | {apis} | {host} | {} | {settings} |",
+        kind.name,
+        if base.is_empty() { String::new() } else { format!("`{base}`") }
+    )
+}
+
+#[test]
+fn every_kind_of_provider_is_documented_as_it_is() {
+    let page = read("docs/providers.md");
+    for kind in sluice::provider::PROVIDERS {
+        assert!(page.contains(&row(kind)), "docs/providers.md lacks the row\n{}", row(kind));
+    }
+}
+
 #[test]
 fn every_field_and_value_of_the_configuration_is_documented() {
     let fields = fields();
@@ -219,8 +241,6 @@ fn every_field_and_value_of_the_configuration_is_documented() {
     }
     let page = "docs/configuration.md";
     documents(page, fields);
-    documents(page, sluice::provider::PROVIDERS.iter().map(|kind| kind.name));
-    documents(page, sluice::provider::PROVIDERS.iter().map(|kind| kind.host));
     documents(page, sluice::route::STRATEGIES.iter().map(|strategy| strategy.name()));
     documents(page, ["refuse", "drop", "asked", "provider", "gateway"]);
 }

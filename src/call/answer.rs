@@ -1,8 +1,7 @@
 //! What becomes of an attempt's answer: delivered, or failed and perhaps tried again elsewhere.
 
-use super::plan::same;
 use super::{Call, Ending, Outcome, RETRY, Step, Work, relay};
-use crate::api::{Api, Asked, Seen};
+use crate::api::{Api, Asked, Form, Seen};
 use crate::error::{Error, Kind};
 use crate::host::Host;
 use crate::http::{Change, Edits, Headers, Reply};
@@ -38,12 +37,14 @@ pub(super) struct Bound {
     asked: Rc<Asked>,
     schema_tool: bool,
     stream_usage: bool,
+    /// The answer's bytes are the client's as they are.
+    passes: bool,
     pub(super) hide_usage: bool,
 }
 
 impl Bound {
     pub(super) fn same(&self) -> bool {
-        same(self.api, self.dialect)
+        self.passes
     }
 
     /// What the answer must be written by.
@@ -54,6 +55,11 @@ impl Bound {
     /// The media type of the client's stream.
     pub(super) fn stream_type(&self) -> &'static str {
         self.dialect.stream_type(self.asked.form)
+    }
+
+    /// The media type of the provider's.
+    pub(super) fn provider_stream(&self) -> &'static str {
+        self.api.stream_type(Form::Usual)
     }
 
     /// The name that the answer's model is given.
@@ -68,8 +74,9 @@ impl Call {
         let Work::Chat(chat) = &self.work else { return None };
         let entry = chat.plan.get(self.attempts.get(index)?.planned)?;
         let provider = self.target(chat, entry)?.provider;
-        let api = self.provider(provider)?.api;
+        let api = self.provider(provider)?.spoken(chat.dialect).api;
         Some(Bound {
+            passes: chat.passes(api),
             dialect: chat.dialect,
             api,
             provider,

@@ -87,14 +87,14 @@ impl Attempt {
             return call.pass_headers(self.index, &headers, end, host);
         };
         let encoded = headers.bytes("content-encoding").is_some_and(|value| !value.eq_ignore_ascii_case(b"identity"));
-        let sse = headers.text("content-type").is_some_and(|value| value.starts_with("text/event-stream"));
+        let streamed = headers.text("content-type").is_some_and(|value| value.starts_with(bound.provider_stream()));
         if encoded && bound.same() && status < 400 {
             // Asked for in the clear; what comes otherwise goes on unread, for the client has the same API.
             self.phase = Phase::Done;
             let edits = call.deliver(self.index, &headers, &bound, host);
             return Step { headers: Change::Some(edits), ..Step::go() };
         }
-        if status < 300 && sse && !encoded && !end {
+        if status < 300 && streamed && !encoded && !end {
             let relay = match bound.same() {
                 true => Relay::same(bound.api, bound.hide_usage, bound.rename().map(str::to_owned)),
                 false => Relay::other(bound.api, bound.dialect, bound.asked()),

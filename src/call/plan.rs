@@ -1,13 +1,13 @@
 //! Which targets a call tries, and its body in the API of each.
 
 use super::{Call, Chat, Planned, Ready, Terms, Work};
-use crate::api::{self, Api};
+use crate::api::{self, Api, Form, Spliced};
 use crate::chat::Losses;
 use crate::config::{OnLoss, Policy};
 use crate::error::{Error, Fault, Kind};
 use crate::host::Host;
-use crate::json::{Body, Value};
-use crate::provider::Provider;
+use crate::json::{Body, Value, splice};
+use crate::provider::{Ask, Provider};
 use crate::route::{self, Cooldowns, Model, Target};
 use std::rc::Rc;
 
@@ -64,12 +64,21 @@ impl Call {
             return Ok(());
         }
         let wanted = wanted(entry, target, provider);
-        let ready = if same(provider.api, chat.dialect) {
-            Ready::Same(provider.api.splice(Body::parse(&chat.body)?.value(), &wanted))
+        let ask = Ask { api: provider.spoken(chat.dialect).api, model: &entry.model, stream: chat.stream };
+        let ready = if chat.passes(ask.api) {
+            let (spliced, losses) = spliced(provider, &ask, &wanted, Body::parse(&chat.body)?.value());
+            accept(&losses, policy.on_loss)?;
+            self.losses.extend(losses.iter().map(|loss| (target.provider, loss.what)));
+            Ready::Same(spliced)
         } else {
             let read = || Body::parse(&chat.body).and_then(|body| chat.dialect.read_request(body.value())).map(Rc::new);
             let request = chat.request.get_or_init(read).clone()?;
-            let written = provider.api.write_request(&request, &wanted);
+            let mut written = ask.api.write_request(&request, &wanted);
+            if let Some(adapt) = provider.kind.adapt {
+                let adapted = adapt(provider, Body::parse(&written.body)?.value(), &ask);
+                written.body = splice(&written.body, &adapted.edits);
+                written.losses.extend(adapted.losses);
+            }
             accept(&written.losses, policy.on_loss)?;
             let left_out = written.losses.iter().map(|loss| (target.provider, loss.what));
             self.losses.extend(left_out);
@@ -80,17 +89,37 @@ impl Call {
     }
 }
 
+impl Chat {
+    /// Whether a provider's answer in that API is the client's as it is.
+    pub(super) fn passes(&self, api: &dyn Api) -> bool {
+        same(api, self.dialect) && (self.asked.form == Form::Usual || !self.stream)
+    }
+}
+
+/// A body of the client's for a provider that speaks the same API.
+fn spliced(provider: &Provider, ask: &Ask<'_>, wanted: &api::Target<'_>, body: Value<'_>) -> (Spliced, Losses) {
+    let mut spliced = ask.api.splice(body, wanted);
+    let Some(adapt) = provider.kind.adapt else { return (spliced, Losses::default()) };
+    let adapted = adapt(provider, body, ask);
+    spliced.edits.extend(adapted.edits);
+    (spliced, adapted.losses)
+}
+
 /// The first half of [`Call::make_ready`] for the plan's first target, from a body that is parsed already.
 pub(super) fn prepare(policy: &Policy, chat: &mut Chat, body: Value<'_>) {
     let Some((entry, target, provider)) = parts(policy, chat, 0) else { return };
-    if !same(provider.api, chat.dialect) {
+    let ask = Ask { api: provider.spoken(chat.dialect).api, model: &entry.model, stream: chat.stream };
+    if !chat.passes(ask.api) {
         let dialect = chat.dialect;
         chat.request.get_or_init(|| dialect.read_request(body).map(Rc::new));
         return;
     }
     let wanted = wanted(entry, target, provider);
-    let spliced = provider.api.splice(body, &wanted);
-    keep(chat, 0, Ready::Same(spliced));
+    let (spliced, losses) = spliced(provider, &ask, &wanted, body);
+    // What is lost is decided on where the target is made ready.
+    if losses.iter().next().is_none() {
+        keep(chat, 0, Ready::Same(spliced));
+    }
 }
 
 fn wanted<'t>(entry: &'t Planned, target: &Target, provider: &Provider) -> api::Target<'t> {

@@ -6,6 +6,7 @@ use super::{Call, Chat, Ending, Outcome, Planned, Ready, Step, Work};
 use crate::error::{Error, Fault, Kind};
 use crate::http::{Change, Reply};
 use crate::json;
+use crate::provider::Ask;
 
 impl Call {
     /// Which target of the plan stands at `place`: the next one that was not tried, or the first that fits.
@@ -70,9 +71,10 @@ impl Call {
         let Work::Chat(chat) = &self.work else { return None };
         let entry = chat.plan.get(planned)?;
         let provider = self.provider(self.target(chat, entry)?.provider)?;
-        let same_api = same(provider.api, chat.dialect);
-        let mut path = provider.path(&provider.api.chat_path(&entry.model, chat.stream));
-        if same_api {
+        let api = provider.spoken(chat.dialect).api;
+        let same_api = same(api, chat.dialect);
+        let mut path = provider.chat_path(&Ask { api, model: &entry.model, stream: chat.stream });
+        if same_api && !path.contains('?') {
             path.push_str(&self.query);
         }
         let mut headers = provider.request_headers("POST", &path, &self.client, same_api);
@@ -98,7 +100,7 @@ impl Call {
     pub(super) fn pass_request(&self, provider: usize) -> Option<Step> {
         let provider = self.provider(provider)?;
         let below = self.path.strip_prefix("/v1").filter(|rest| rest.starts_with('/')).unwrap_or(&self.path);
-        let path = format!("{}{}", provider.path(below), self.query);
+        let path = format!("{}{}", provider.path(&provider.main, below), self.query);
         let mut headers = provider.request_headers(&self.method, &path, &self.client, true);
         let hop =
             ["host", "connection", "te", "upgrade", "keep-alive", "proxy-connection", "accept-encoding", "user-agent"];

@@ -35,6 +35,12 @@ impl Losses {
         }
     }
 
+    pub fn extend(&mut self, more: Self) {
+        for loss in more.0 {
+            self.push(loss);
+        }
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Loss> {
         self.0.iter()
     }

@@ -4,8 +4,12 @@ use super::check::Reader;
 use super::node::Node;
 use super::suggest::suggest;
 use super::{MAX_ENTRIES, OtherPaths};
-use crate::provider::{Auth, PROVIDERS, Provider};
+use crate::api::{APIS, Api};
+use crate::provider::{Auth, Kind, PROVIDERS, Provider, Spoken};
 use crate::secret::Secret;
+
+/// What every kind of provider has.
+const FIELDS: &[&str] = &["api", "apis", "host", "base_path", "headers", "auth", "echo_reasoning"];
 
 impl<'v> Reader<'v> {
     pub(super) fn providers(&mut self, node: &'v Node) -> Vec<Provider> {
@@ -29,7 +33,15 @@ impl<'v> Reader<'v> {
     }
 
     fn provider(&mut self, name: &str, node: &'v Node) -> Option<Provider> {
-        self.fields(node, &["api", "host", "base_path", "headers", "auth", "echo_reasoning"])?;
+        let kinds: Vec<&str> = PROVIDERS.iter().map(|kind| kind.name).collect();
+        let kind = match node.get("api") {
+            Some(api) => self.word(api, &kinds).and_then(|index| PROVIDERS.get(index).copied()),
+            None => None,
+        };
+        let own = kind.map(|kind| kind.settings).unwrap_or_default();
+        let mut known = FIELDS.to_vec();
+        known.extend(own.iter().map(|setting| setting.name));
+        self.fields(node, &known)?;
         let auth = match node.get("auth") {
             Some(auth) => self.auth(auth),
             None => Some(Auth::Envoy),
@@ -38,19 +50,72 @@ impl<'v> Reader<'v> {
         let host = node.get("host").and_then(|host| self.host(host));
         let base_path = node.get("base_path").and_then(|path| self.base_path(path));
         let echo_reasoning = self.flag_in(node, "echo_reasoning");
-        let kinds: Vec<&str> = PROVIDERS.iter().map(|kind| kind.name).collect();
-        let api = self.need(node, "api")?;
-        let kind = PROVIDERS.get(self.word(api, &kinds)?)?;
+        let mut settings = Vec::new();
+        for setting in own {
+            match (node.get(setting.name), setting.required) {
+                (Some(value), _) => settings.extend(self.setting(value).map(|value| (setting.name, value))),
+                (None, true) => drop(self.need(node, setting.name)),
+                (None, false) => {}
+            }
+        }
+        self.need(node, "api")?;
+        let kind = kind?;
+        if kind.host.is_empty() && host.is_none() {
+            self.need(node, "host")?;
+        }
+        let mut spoken = self.apis(node, kind, host.is_some(), base_path, &settings).into_iter();
         Some(Provider {
             name: name.into(),
             kind,
-            api: crate::api::by_name(kind.api)?,
-            host: host.unwrap_or(kind.host).to_owned(),
-            base_path: base_path.unwrap_or_else(|| kind.base_path.to_owned()),
+            main: spoken.next()?,
+            others: spoken.collect(),
+            host: host.map_or_else(|| filled(kind.host, &settings), str::to_owned),
+            settings,
             headers,
             auth: auth?,
             echo_reasoning,
         })
+    }
+
+    /// The formats that it speaks: those named, or those of its kind. At another host than the vendor's only the first
+    /// is sure.
+    fn apis(
+        &mut self,
+        node: &'v Node,
+        kind: &'static Kind,
+        moved: bool,
+        base_path: Option<String>,
+        settings: &[(&'static str, String)],
+    ) -> Vec<Spoken> {
+        let mut named: Vec<&'static dyn Api> = Vec::new();
+        if let Some(list) = node.get("apis") {
+            let names: Vec<&str> = APIS.iter().map(|api| api.name()).collect();
+            for name in self.list(list) {
+                named.extend(self.word(name, &names).and_then(|index| APIS.get(index).copied()));
+            }
+        } else {
+            let sure = if moved { 1 } else { kind.apis.len() };
+            named.extend(kind.apis.iter().take(sure).filter_map(|(name, _)| crate::api::by_name(name)));
+        }
+        let first = kind.apis.first().map_or("", |(_, base)| *base);
+        let spoken = named.into_iter().map(|api| {
+            let own = kind.apis.iter().find(|(name, _)| *name == api.name()).map_or(api.base_path(), |(_, base)| *base);
+            let base_path = match &base_path {
+                Some(base_path) if own == first => base_path.clone(),
+                _ => filled(own, settings),
+            };
+            Spoken { api, base_path }
+        });
+        spoken.collect()
+    }
+
+    fn setting(&mut self, node: &'v Node) -> Option<String> {
+        let text = self.text(node)?;
+        if text.is_empty() || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b)) {
+            self.problem(node, format_args!("must have only letters, digits, '-', '_', '.' and ':'"));
+            return None;
+        }
+        Some(text.to_owned())
     }
 
     fn host(&mut self, node: &'v Node) -> Option<&'v str> {
@@ -159,6 +224,26 @@ impl<'v> Reader<'v> {
         };
         Some(name.to_owned())
     }
+}
+
+/// The template with its `{setting}`s filled in. `{location-}` is the value and a hyphen, or nothing for `global`.
+fn filled(template: &str, settings: &[(&'static str, String)]) -> String {
+    let mut out = String::with_capacity(template.len());
+    for (n, piece) in template.split('{').enumerate() {
+        let Some((name, rest)) = piece.split_once('}').filter(|_| n > 0) else {
+            out.push_str(piece);
+            continue;
+        };
+        let prefix = name.strip_suffix('-');
+        let value = settings.iter().find(|(known, _)| *known == prefix.unwrap_or(name)).map_or("", |(_, value)| value);
+        match prefix {
+            Some(_) if value == "global" => {}
+            Some(_) => out.extend([value, "-"]),
+            None => out.push_str(value),
+        }
+        out.push_str(rest);
+    }
+    out
 }
 
 fn is_name(name: &str) -> bool {

@@ -48,7 +48,7 @@ fn policy(document: &Value) -> Policy {
 fn a_good_configuration_is_read() {
     let policy = policy(&good());
     let groq = policy.providers.iter().find(|p| &*p.name == "groq").unwrap();
-    assert_eq!((groq.host.as_str(), groq.base_path.as_str()), ("api.groq.com", "/openai/v1"));
+    assert_eq!((groq.host.as_str(), groq.main.base_path.as_str()), ("api.groq.com", "/openai/v1"));
     let claude = policy.providers.iter().find(|p| &*p.name == "claude").unwrap();
     assert_eq!(
         (claude.host.as_str(), claude.headers.clone()),
@@ -232,4 +232,29 @@ fn a_key_is_never_part_of_a_problem_or_of_debug_output() {
     let problems = load(document.to_string().as_bytes(), &env).unwrap_err();
     assert!(!format!("{problems:?}").contains("sk-secret"));
     assert!(!format!("{:?}", policy(&good())).contains("gsk"));
+}
+
+#[test]
+fn what_a_provider_speaks_is_its_kinds_or_what_is_named() {
+    let speaks = |more: Value| {
+        let mut document =
+            serde_json::json!({"role": "gateway", "models": [{"name": "m", "targets": [{"provider": "p"}]}]});
+        document["providers"]["p"] = more;
+        match load(document.to_string().as_bytes(), &|_| None) {
+            Ok(Role::Gateway(policy)) => {
+                let provider = &policy.providers[0];
+                let all = std::iter::once(&provider.main).chain(&provider.others);
+                Ok(all.map(|spoken| format!("{} {}", spoken.api.name(), spoken.base_path)).collect::<Vec<_>>())
+            }
+            Ok(_) => panic!("no gateway"),
+            Err(problems) => Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        }
+    };
+    let json = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    assert_eq!(speaks(json(r#"{"api": "anthropic"}"#)).unwrap(), ["anthropic /v1"]);
+    let both = speaks(json(r#"{"api": "openai", "host": "h", "base_path": "/x", "apis": ["anthropic", "openai"]}"#));
+    assert_eq!(both.unwrap(), ["anthropic /x", "openai /x"]);
+    let wrong = speaks(json(r#"{"api": "openai", "apis": ["opnai"], "region": "x"}"#)).unwrap_err();
+    assert!(wrong.iter().any(|p| p.starts_with("providers.p.apis[0]: no such value \"opnai\"")), "{wrong:?}");
+    assert!(wrong.iter().any(|p| p.starts_with("providers.p.region: no such field")), "{wrong:?}");
 }

@@ -1,14 +1,17 @@
 //! Who serves: what a kind of provider needs besides its wire format: host, path, credential, fixed headers.
 //!
-//! May use: api, http, secret.
+//! May use: api, chat, http, json, secret.
 //!
-//! To add a kind: one file with a `static` of [`Kind`], and its line in [`PROVIDERS`].
+//! To add a kind: one file with a `static` of [`Kind`], and its line in [`PROVIDERS`]. What it does not say it has from
+//! [`Kind::COMPATIBLE`]: a vendor that speaks OpenAI's API at a host of its own is three lines.
 
 mod anthropic;
 mod openai;
 
 use crate::api::Api;
+use crate::chat::Losses;
 use crate::http::Headers;
+use crate::json::{Edit, Value};
 use crate::secret::Secret;
 use std::rc::Rc;
 
@@ -20,20 +23,64 @@ pub fn by_name(name: &str) -> Option<&'static Kind> {
 }
 
 /// One kind of provider.
-#[derive(Debug)]
 pub struct Kind {
     pub name: &'static str,
-    /// The wire format it speaks.
-    pub api: &'static str,
-    /// The vendor's own host.
+    /// The wire formats it speaks, each with the base of its paths. Calls in others are translated to the first.
+    /// A base may have `{setting}`s.
+    pub apis: &'static [(&'static str, &'static str)],
+    /// The vendor's own host; may have `{setting}`s. Empty: the configuration must name one.
     pub host: &'static str,
-    /// What stands before the API's paths on the vendor's own host.
-    pub base_path: &'static str,
+    /// Fields of the configuration that only this kind has.
+    pub settings: &'static [Setting],
     pub credential: Credential,
     /// Sent unless the client of the same API sent its own, or the configuration sets them.
     pub headers: &'static [(&'static str, &'static str)],
     /// Headers of a client of the same API that go along.
     pub carried: &'static [&'static str],
+    /// The path of a request, where it is not the base and the API's own.
+    pub path: Option<fn(&Provider, &Ask<'_>) -> String>,
+    /// What it wants otherwise than the API that it speaks.
+    pub adapt: Option<Adapt>,
+}
+
+impl Kind {
+    /// Any server that speaks OpenAI's Chat Completions.
+    pub const COMPATIBLE: Self = Self {
+        name: "",
+        apis: &[("openai", "/v1")],
+        host: "",
+        settings: &[],
+        credential: Credential::Bearer,
+        headers: &[],
+        carried: &[],
+        path: None,
+        adapt: None,
+    };
+}
+
+/// A field of the configuration, such as a region: letters, digits, `-`, `_`, `.` and `:`.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    pub name: &'static str,
+    pub required: bool,
+}
+
+/// A request that a provider is asked.
+#[derive(Clone, Copy)]
+pub struct Ask<'a> {
+    pub api: &'static dyn Api,
+    /// The provider's name of the model.
+    pub model: &'a str,
+    pub stream: bool,
+}
+
+/// Finds what must change in a request that is in the provider's API already.
+pub type Adapt = fn(&Provider, Value<'_>, &Ask<'_>) -> Adapted;
+
+#[derive(Clone, Debug, Default)]
+pub struct Adapted {
+    pub edits: Vec<Edit>,
+    pub losses: Losses,
 }
 
 /// Where a kind of provider wants its key.
@@ -75,13 +122,30 @@ pub enum Auth {
 pub struct Provider {
     pub name: Rc<str>,
     pub kind: &'static Kind,
-    pub api: &'static dyn Api,
+    /// What calls in other formats are translated to.
+    pub main: Spoken,
+    /// Other formats that it speaks too.
+    pub others: Vec<Spoken>,
     pub host: String,
-    pub base_path: String,
+    /// Values of the kind's own fields, by name.
+    pub settings: Vec<(&'static str, String)>,
     pub headers: Vec<(String, String)>,
     pub auth: Auth,
     /// Takes thinking back as plain text in the history.
     pub echo_reasoning: bool,
+}
+
+/// A wire format that a provider speaks, and where.
+#[derive(Clone, Debug)]
+pub struct Spoken {
+    pub api: &'static dyn Api,
+    pub base_path: String,
+}
+
+impl std::fmt::Debug for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 impl std::fmt::Debug for dyn Api {
@@ -91,9 +155,29 @@ impl std::fmt::Debug for dyn Api {
 }
 
 impl Provider {
-    /// The path of a request: `base_path` stands in the place of the vendor's `/v1`.
-    pub fn path(&self, below: &str) -> String {
-        format!("{}{below}", self.base_path)
+    /// The format in which a client of this dialect is served: its own, if the provider speaks it.
+    pub fn spoken(&self, dialect: &dyn Api) -> &Spoken {
+        let own = self.others.iter().find(|spoken| spoken.api.name() == dialect.name());
+        own.unwrap_or(&self.main)
+    }
+
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The path of a chat request, with a query if it needs one.
+    pub fn chat_path(&self, ask: &Ask<'_>) -> String {
+        match self.kind.path {
+            Some(path) => path(self, ask),
+            None => self.path(self.spoken(ask.api), &ask.api.chat_path(ask.model, ask.stream)),
+        }
+    }
+
+    pub fn path(&self, spoken: &Spoken, below: &str) -> String {
+        let mut path = String::with_capacity(spoken.base_path.len().saturating_add(below.len()));
+        path.push_str(&spoken.base_path);
+        path.push_str(below);
+        path
     }
 
     /// Everything that a request to this provider has, apart from what its body decides. `client` is what the client

@@ -1,12 +1,9 @@
-use super::{Credential, Kind};
+use super::Kind;
 
-/// OpenAI and everything that speaks its Chat Completions.
+/// OpenAI.
 pub static KIND: Kind = Kind {
     name: "openai",
-    api: "openai",
     host: "api.openai.com",
-    base_path: "/v1",
-    credential: Credential::Bearer,
-    headers: &[],
     carried: &["openai-beta", "idempotency-key", "x-client-request-id"],
+    ..Kind::COMPATIBLE
 };

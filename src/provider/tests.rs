@@ -4,9 +4,10 @@ fn provider(kind: &'static Kind, auth: Auth) -> Option<Provider> {
     Some(Provider {
         name: "p".into(),
         kind,
-        api: crate::api::by_name(kind.api)?,
+        main: Spoken { api: crate::api::by_name(kind.apis[0].0)?, base_path: kind.apis[0].1.into() },
+        others: Vec::new(),
         host: kind.host.into(),
-        base_path: kind.base_path.into(),
+        settings: Vec::new(),
         headers: vec![("x-extra".into(), "1".into())],
         auth,
         echo_reasoning: false,
@@ -26,8 +27,19 @@ fn client() -> Headers {
 fn every_kind_has_a_name_of_its_own_and_an_api_that_exists() {
     for (i, kind) in PROVIDERS.iter().enumerate() {
         assert!(PROVIDERS[..i].iter().all(|other| other.name != kind.name), "{}", kind.name);
-        assert!(crate::api::by_name(kind.api).is_some(), "{}", kind.name);
-        assert!(!kind.host.is_empty() && kind.base_path.starts_with('/'), "{}", kind.name);
+        assert!(!kind.apis.is_empty(), "{}", kind.name);
+        let settings = |template: &str| {
+            template.split('{').skip(1).map(|rest| rest.split('}').next().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        for (api, base_path) in kind.apis {
+            assert!(crate::api::by_name(api).is_some(), "{}", kind.name);
+            assert!(base_path.is_empty() || base_path.starts_with('/') && !base_path.ends_with('/'), "{}", kind.name);
+            for name in settings(base_path).iter().chain(&settings(kind.host)) {
+                let name = name.trim_end_matches('-');
+                let known = kind.settings.iter().find(|setting| setting.name == name);
+                assert!(known.is_some_and(|setting| setting.required), "{}: {name}", kind.name);
+            }
+        }
     }
 }
 
