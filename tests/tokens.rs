@@ -35,7 +35,7 @@ fn both_encodings_agree_with_other_implementations() {
 }
 
 fn raw(json: &Value) -> Raw {
-    serde_json::from_str(&json.to_string()).unwrap()
+    sluice::json::raw(json.to_string())
 }
 
 fn string(of: &Value) -> String {

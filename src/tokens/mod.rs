@@ -7,7 +7,7 @@
 //! - Other families are estimated by kind of text from the exact count, and what a provider adds around the text is a row
 //!   of [`model`]'s table. `tests/tokens.rs` prints the errors on recorded calls that no row was fitted to.
 //!
-//! May use: chat.
+//! May use: chat, json.
 //!
 //! To add: a family is a row of `model.rs`; what images, audio and documents cost a vendor is in `media.rs`.
 

@@ -1,22 +1,25 @@
 //! Tools as OpenAI's models see them: each a type in TypeScript, which is what their tokens are counted of.
 
-use serde_json::Value;
-use std::fmt::Write;
+use crate::json::{Tree, Value};
 
 /// Nesting that is written; deeper is `any`.
 const MAX_DEPTH: u32 = 16;
+
+/// Names that a member is looked for in: each member is compared with each.
+const MAX_REQUIRED: usize = 64;
 
 /// `type name = (_: {…}) => any;` with its comments.
 pub fn definition(name: &str, description: Option<&str>, schema: Option<&str>) -> String {
     let mut out = String::with_capacity(256);
     comment(&mut out, description);
-    let schema: Option<Value> = schema.and_then(|schema| serde_json::from_str(schema).ok());
-    match schema.as_ref().filter(|schema| has_members(schema)) {
+    let mut tree = Tree::default();
+    let schema = schema.and_then(|schema| tree.read(schema.as_bytes()).ok());
+    match schema.filter(has_members) {
         Some(schema) => {
             for part in ["type ", name, " = (_: {\n"] {
                 out.push_str(part);
             }
-            members(&mut out, schema, 0);
+            members(&mut out, &schema, 0);
             out.push_str("}) => any;\n\n");
         }
         None => {
@@ -36,45 +39,47 @@ fn comment(out: &mut String, text: Option<&str>) {
     }
 }
 
-fn has_members(schema: &Value) -> bool {
-    schema.get("properties").and_then(Value::as_object).is_some_and(|members| !members.is_empty())
+fn has_members(schema: &Value<'_>) -> bool {
+    schema.get("properties").is_some_and(|members| members.is_object() && !members.is_empty())
 }
 
-fn members(out: &mut String, schema: &Value, depth: u32) {
-    let required = schema.get("required").and_then(Value::as_array);
-    for (name, member) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
-        comment(out, member.get("description").and_then(Value::as_str));
-        out.push_str(name);
-        if !required.is_some_and(|names| names.iter().any(|required| required.as_str() == Some(name))) {
+fn members(out: &mut String, schema: &Value<'_>, depth: u32) {
+    let required = schema.get("required");
+    for (name, member) in schema.get("properties").iter().flat_map(Value::members) {
+        let (name, description) = (name.text(), member.get("description"));
+        comment(out, description.and_then(|text| text.text()).as_deref());
+        out.push_str(&name);
+        if !required.as_ref().is_some_and(|names| names.items().take(MAX_REQUIRED).any(|required| required.is(&name))) {
             out.push('?');
         }
         out.push_str(": ");
-        kind(out, member, depth);
+        kind(out, &member, depth);
         out.push_str(",\n");
     }
 }
 
-fn kind(out: &mut String, schema: &Value, depth: u32) {
+fn kind(out: &mut String, schema: &Value<'_>, depth: u32) {
     if depth > MAX_DEPTH {
         return out.push_str("any");
     }
     let deeper = depth.saturating_add(1);
-    let list = |name: &str| schema.get(name).and_then(Value::as_array).filter(|list| !list.is_empty());
+    let list = |name: &str| schema.get(name).filter(|list| list.is_list() && !list.is_empty());
     if let Some(values) = list("enum") {
-        return joined(out, values, |out, value| {
-            let _ = write!(out, "{value}");
-        });
+        return joined(out, &values, |out, value| out.push_str(value.raw()));
     }
     if let Some(options) = list("anyOf") {
-        return joined(out, options, |out, option| kind(out, option, deeper));
+        return joined(out, &options, |out, option| kind(out, option, deeper));
     }
     if let Some(kinds) = list("type") {
-        return joined(out, kinds, |out, name| out.push_str(name.as_str().unwrap_or("any")));
+        return joined(out, &kinds, |out, name| out.push_str(name.text().as_deref().unwrap_or("any")));
     }
-    match schema.get("type").and_then(Value::as_str) {
+    match schema.get("type").and_then(|name| name.text()).as_deref() {
         Some("integer" | "number") => out.push_str("number"),
         Some("array") => {
-            kind(out, schema.get("items").unwrap_or(&Value::Null), deeper);
+            match schema.get("items") {
+                Some(items) => kind(out, &items, deeper),
+                None => out.push_str("any"),
+            }
             out.push_str("[]");
         }
         Some("object") if has_members(schema) => {
@@ -87,11 +92,11 @@ fn kind(out: &mut String, schema: &Value, depth: u32) {
     }
 }
 
-fn joined(out: &mut String, values: &[Value], each: impl Fn(&mut String, &Value)) {
-    for (n, value) in values.iter().enumerate() {
+fn joined(out: &mut String, values: &Value<'_>, each: impl Fn(&mut String, &Value<'_>)) {
+    for (n, value) in values.items().enumerate() {
         if n > 0 {
             out.push_str(" | ");
         }
-        each(out, value);
+        each(out, &value);
     }
 }
