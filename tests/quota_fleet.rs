@@ -14,7 +14,7 @@ fn run(plan: Plan) -> Figures {
 
 #[test]
 fn a_fleet_never_passes_a_limit_and_the_store_knows_the_truth() {
-    for seed in 1..=3 {
+    for seed in 1..=2 {
         let figures = run(Plan::new(20, 50, seed));
         assert_eq!((figures.overshoot, figures.untrue), (0, 0), "{figures:?}");
         assert!(figures.refused > 0 && figures.admitted > 0, "{figures:?}");
@@ -23,7 +23,7 @@ fn a_fleet_never_passes_a_limit_and_the_store_knows_the_truth() {
 
 #[test]
 fn budgets_of_calls_are_used_up_to_the_last_one() {
-    for seed in 1..=3 {
+    for seed in 1..=2 {
         let figures = run(Plan { largest: 1, consumers: 20, budget_permille: 500, ..Plan::new(10, 20, seed) });
         assert_eq!((figures.overshoot, figures.untrue, figures.unused), (0, 0, 0), "{figures:?}");
         assert_eq!(figures.exhausted, 20);
@@ -32,7 +32,7 @@ fn budgets_of_calls_are_used_up_to_the_last_one() {
 
 #[test]
 fn messages_that_are_lost_late_or_doubled_change_nothing() {
-    for seed in 1..=3 {
+    for seed in 1..=2 {
         let plan = Plan { lost: 100, twice: 100, late: 3000, ..Plan::new(10, 30, seed) };
         let figures = run(plan);
         assert_eq!((figures.overshoot, figures.untrue), (0, 0), "{figures:?}");
@@ -41,7 +41,7 @@ fn messages_that_are_lost_late_or_doubled_change_nothing() {
 
 #[test]
 fn envoys_that_die_cost_their_lease_and_no_more() {
-    for seed in 1..=3 {
+    for seed in 1..=2 {
         let figures = run(Plan { crashes: 40, lost: 20, ..Plan::new(10, 30, seed) });
         assert_eq!(figures.overshoot, 0, "{figures:?}");
         assert!(figures.admitted > figures.calls / 4, "{figures:?}");
@@ -61,9 +61,24 @@ fn a_store_that_was_away_is_told_all() {
     }
 }
 
+/// Longer than the store keeps a lease: what it takes back, the Envoy must not give out any more.
+#[test]
+fn envoys_that_are_cut_off_stop_before_their_leases_are_taken_back() {
+    let figures = run(Plan {
+        length: 1_500_000,
+        calls_per_second: 20,
+        away: Some((100_000, 1_250_000)),
+        half: true,
+        budget_permille: 400,
+        ..Plan::new(4, 5, 1)
+    });
+    assert_eq!((figures.overshoot, figures.untrue), (0, 0), "{figures:?}");
+    assert!(figures.refused > 0, "{figures:?}");
+}
+
 #[test]
 fn a_store_that_forgot_is_told_again() {
-    for seed in 1..=3 {
+    for seed in 1..=2 {
         let figures = run(Plan { flush: Some(150_000), ..Plan::new(10, 30, seed) });
         assert_eq!(figures.untrue, 0, "{figures:?}");
     }

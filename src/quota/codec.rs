@@ -11,6 +11,20 @@ pub fn put(out: &mut Vec<u8>, mut number: u64) {
     out.push(u8::try_from(number).unwrap_or(0));
 }
 
+/// Puts the length of what is written before it: always as two bytes, for a counter is at most 1.5 KB.
+pub fn put_sized(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let at = out.len();
+    out.extend_from_slice(&[0, 0]);
+    let start = out.len();
+    write(out);
+    let len = out.len().saturating_sub(start);
+    let low = u8::try_from(len & 0x7f).unwrap_or(0) | 0x80;
+    let high = u8::try_from(len >> 7).unwrap_or(0);
+    if let Some(place) = out.get_mut(at..start) {
+        place.copy_from_slice(&[low, high]);
+    }
+}
+
 /// Reads what [`put`] wrote; `None`: that is no number, or there are no bytes.
 pub fn number(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0_u64;
@@ -95,8 +109,8 @@ fn encode_lease(lease: &Lease, out: &mut Vec<u8>) {
     for field in [start, end, limit, total, acked, ceil, born, seq, until, synced, size, free] {
         put(out, field);
     }
-    let Lease { dry, used, marks, busy, pending, .. } = *lease;
-    for field in [dry, used, marks, u64::from(busy)] {
+    let Lease { dry, used, marks, stays, busy, pending, .. } = *lease;
+    for field in [dry, used, marks, stays, u64::from(busy)] {
         put(out, field);
     }
     put(out, u64::from(pending.is_some()));
@@ -125,6 +139,7 @@ fn decode_lease(bytes: &mut &[u8]) -> Option<Lease> {
         dry: next()?,
         used: next()?,
         marks: next()?,
+        stays: next()?,
         busy: next()? != 0,
         pending: None,
     };

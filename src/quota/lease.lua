@@ -25,6 +25,9 @@ local seq, born, total, acked = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(A
 local have, need, want, limit = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local lease_ms, keep_ms = tonumber(ARGV[10]), tonumber(ARGV[11])
 
+-- An Envoy that has given all back is remembered for so long, against messages that come late.
+local REST_MS = 1200000
+
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
@@ -106,11 +109,16 @@ if need <= free then
   grant = math.min(free, math.max(need, math.min(want, fair)))
 end
 local lease = have + grant
-leased = leased + lease
-if lease > 0 then holders = holders + 1 end
+local expires = now + math.min(lease_ms, REST_MS)
+if lease > 0 then
+  leased = leased + lease
+  holders = holders + 1
+  expires = now + lease_ms
+end
+check = math.min(check, expires)
 
 redis.call('HSET', key, 'born', whole(life), 'used', whole(used), 'leased', whole(leased), 'holders', whole(holders),
-  'check', whole(check), me, table.concat({ whole(seq), whole(total), whole(lease), whole(now + lease_ms), whole(before),
+  'check', whole(check), me, table.concat({ whole(seq), whole(total), whole(lease), whole(expires), whole(before),
     whole(used) }, ' '))
 if keep_ms > 0 then redis.call('PEXPIRE', key, whole(keep_ms)) else redis.call('PERSIST', key) end
 return { life, seq, lease, free - grant, fair, before, used }

@@ -15,9 +15,13 @@ use crate::host::Millis;
 /// How long a lease admits after it was asked for. Renewed at half of it.
 pub const ADMIT: Millis = 60_000;
 
-/// How long the store keeps a lease that is not renewed: calls that were admitted at its end are over by then. A minute
-/// is for clocks that do not run alike.
-const RECLAIM: Millis = ADMIT + MAX_TTL + 60_000;
+/// How long the store keeps a lease of concurrency that is not renewed: calls that were admitted at its end are over by
+/// then. A minute is for clocks that do not run alike.
+pub const RECLAIM: Millis = ADMIT + MAX_TTL + 60_000;
+
+/// The same of what is used up, where no window ends. An Envoy that is silent may have used its lease without having
+/// told: within a window the lease is never given to others.
+pub const RECLAIM_TOTAL: Millis = 86_400_000;
 
 /// A message that is not answered is sent again after this, and the store counts as down after twice as long.
 pub const RETRY: Millis = 1000;
@@ -55,6 +59,8 @@ pub struct Lease {
     pub used: u64,
     /// The rule's thresholds, a byte each.
     pub marks: u64,
+    /// How long the store keeps it if no window ends.
+    pub stays: Millis,
     /// It was used since the last message.
     pub busy: bool,
     pub pending: Option<Pending>,
@@ -242,13 +248,18 @@ impl Lease {
     }
 
     fn message(&mut self, slot: Slot, now: Millis) -> Message {
-        let Self { start, end, limit, seq, .. } = *self;
+        let Self { start, end, limit, seq, stays, .. } = *self;
         if let Some(pending) = &mut self.pending {
             pending.sent = now;
         }
         let Pending { total, acked, born, have, need, want, .. } = self.pending.unwrap_or_default();
-        let keep_ms = if end == Millis::MAX { 0 } else { end.saturating_sub(now).saturating_add(2 * RECLAIM) };
-        Message { slot, start, seq, born, total, acked, have, need, want, limit, lease_ms: RECLAIM, keep_ms }
+        let (lease_ms, keep_ms) = if end == Millis::MAX {
+            (stays, 0)
+        } else {
+            let left = end.saturating_sub(now).saturating_add(RECLAIM);
+            (left, left.saturating_add(RECLAIM))
+        };
+        Message { slot, start, seq, born, total, acked, have, need, want, limit, lease_ms, keep_ms }
     }
 
     /// The thresholds, in percent, that the message has passed. `None`: the answer is to another message.

@@ -1,9 +1,9 @@
 //! Several limits at once: all must have room, or none is touched.
 
 use super::counter::due;
-use super::lease::{Lease, MAX_AMOUNT, Message, Word};
+use super::lease::{Lease, MAX_AMOUNT, Message, RECLAIM, RECLAIM_TOTAL, Word};
 use super::table::{ATTEMPTS, Closed, Seat, Table};
-use super::{Amounts, Down, Rule, Slot};
+use super::{Amounts, Down, Rule, Slot, Unit};
 use crate::host::Millis;
 use std::rc::Rc;
 
@@ -258,6 +258,7 @@ pub(super) fn lease<'s>(rule: &Rule, seat: &'s mut Seat) -> &'s mut Lease {
     let used = seat.counter.used();
     let lease = seat.counter.lease.get_or_insert_with(|| Lease::new(seat.moment.piece, rule.amount, used));
     lease.limit = rule.amount.min(MAX_AMOUNT);
+    lease.stays = if rule.unit == Unit::Concurrent { RECLAIM } else { RECLAIM_TOTAL };
     let mut marks = [0; 8];
     marks.iter_mut().zip(&rule.thresholds).for_each(|(mark, percent)| *mark = *percent);
     lease.marks = u64::from_le_bytes(marks);

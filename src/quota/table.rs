@@ -116,8 +116,9 @@ impl<'a> Table<'a> {
             let slot = if crowded { rule.crowd() } else { slot };
             let mut page = self.load(self.index(slot, crowded));
             let opened = rule.opened(now);
-            if page.ok && page.body(slot).is_none_or(|body| codec::decode(body).is_some()) {
-                let known = page.body(slot).and_then(codec::decode);
+            let found = page.body(slot).map(codec::decode);
+            if page.ok && !matches!(found, Some(None)) {
+                let known = found.flatten();
                 if known.is_none() && page.broken_at >= opened && page.broken_at > 0 {
                     return Err(Closed::Broken);
                 }
@@ -238,9 +239,12 @@ impl Page {
         self.ok = self.head().is_some_and(|(entries, [full_at, open_full_at, broken_at])| {
             self.entries = entries;
             (self.full_at, self.open_full_at, self.broken_at) = (full_at, open_full_at, broken_at);
-            self.count = self.entries().count();
-            let size = self.entries().fold(0, |sum: usize, entry| sum.saturating_add(entry.whole.len()));
-            entries.saturating_add(size) == self.bytes.len()
+            let all = self.entries().map(|entry| entry.whole.len());
+            let (count, size) = all.fold((0, entries), |(count, size): (usize, usize), len| {
+                (count.saturating_add(1), size.saturating_add(len))
+            });
+            self.count = count;
+            size == self.bytes.len()
         });
         self
     }
@@ -304,10 +308,7 @@ impl Page {
         if let Some((slot, Some(ends), counter)) = changed {
             out.extend_from_slice(&slot.0.to_le_bytes());
             codec::put(&mut out, ends);
-            let mut body = Vec::with_capacity(96);
-            codec::encode(counter, &mut body);
-            codec::put(&mut out, u64::try_from(body.len()).unwrap_or(0));
-            out.extend_from_slice(&body);
+            codec::put_sized(&mut out, |out| codec::encode(counter, out));
         }
         out
     }

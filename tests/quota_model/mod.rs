@@ -115,16 +115,12 @@ impl Kept {
         let fair = self.share(free);
         let grant = if need <= free { free.min(need.max(want.min(fair))) } else { 0 };
         let lease = have + grant;
+        let expires = now + if lease > 0 { message.lease_ms } else { message.lease_ms.min(1_200_000) };
+        self.check = self.check.min(expires);
         self.leased += lease;
         self.holders += i128::from(lease > 0);
-        let entry = Entry {
-            seq: message.seq,
-            total: message.total,
-            lease: lease as u64,
-            expires: now + message.lease_ms,
-            before,
-            used: self.used,
-        };
+        let entry =
+            Entry { seq: message.seq, total: message.total, lease: lease as u64, expires, before, used: self.used };
         self.entries.insert(envoy.to_owned(), entry.clone());
         answer(self, &entry, free - grant, fair)
     }
@@ -187,6 +183,8 @@ pub struct Plan {
     pub crashes: u64,
     /// When the store is away, and when it forgets.
     pub away: Option<(Millis, Millis)>,
+    /// It is away only for every other Envoy.
+    pub half: bool,
     pub flush: Option<Millis>,
     pub pages: u32,
     /// The largest call's tokens; 1: each call uses one, and reserves one.
@@ -200,7 +198,7 @@ impl Plan {
             consumers,
             seed,
             length: 300_000,
-            calls_per_second: 400,
+            calls_per_second: 50,
             budget_permille: 700,
             down: Down::Deny,
             lost: 0,
@@ -208,8 +206,9 @@ impl Plan {
             late: 5,
             crashes: 0,
             away: None,
+            half: false,
             flush: None,
-            pages: 64,
+            pages: 8,
             largest: 4000,
         }
     }
@@ -413,7 +412,7 @@ impl Fleet {
             }
             Event::Store { envoy, life, message, waiting } => {
                 let away = self.plan.away.is_some_and(|(from, to)| (START + from..START + to).contains(&self.now));
-                if away {
+                if away && !(self.plan.half && envoy % 2 == 1) {
                     return;
                 }
                 let answer = self.store.run(&message, &format!("{envoy}.{life}"), self.now);

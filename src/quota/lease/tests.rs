@@ -12,9 +12,9 @@ fn answer(lease: &Lease, amount: u64, free: u64) -> Answer {
 fn lent(limit: u64) -> Lease {
     let mut lease = Lease::new(DAY, limit, 0);
     lease.ask(SLOT, 0, 10, NOW);
-    lease.answered(&answer(&lease, 10, limit - 10), 0, NOW);
+    lease.answered(&answer(&lease, 10, limit.saturating_sub(10)), 0, NOW);
     lease.ask(SLOT, 10, 40, NOW);
-    lease.answered(&answer(&lease, 80, limit - 80), 0, NOW);
+    lease.answered(&answer(&lease, 80, limit.saturating_sub(80)), 0, NOW);
     assert_eq!((lease.size, lease.ceil), (80, 80));
     lease
 }
@@ -97,7 +97,7 @@ fn a_store_that_does_not_answer_is_down_and_loses_nothing() {
     assert_eq!(lease.word(0, 10, NOW + DOWN), Word::Down);
     lease.total = 70;
     let again = lease.due(SLOT, 70, NOW + RETRY).expect("sent again");
-    assert_eq!(again, Message { keep_ms: again.keep_ms, ..first }, "as it was");
+    assert_eq!(again, Message { lease_ms: again.lease_ms, keep_ms: again.keep_ms, ..first }, "as it was");
     assert_eq!(lease.due(SLOT, 70, NOW + RETRY + 1), None);
     lease.answered(&answer(&lease, 80, 920), 70, NOW + 9000);
     let told = lease.due(SLOT, 70, NOW + 9000 + ADMIT).expect("what was settled meanwhile");
