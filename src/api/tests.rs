@@ -2,7 +2,8 @@
 
 use super::{APIS, Api, Asked, Line, Operation, Seen, Target, by_name};
 use crate::chat::{
-    Answer, Choice, Effort, Finish, Format, Part, Reasoning, Request, Role, Source, Tool, ToolChoice, Turn, Usage,
+    Answer, Choice, Effort, Event, Finish, Format, Part, Reasoning, Request, Role, Source, Tool, ToolChoice, Turn,
+    Usage,
 };
 use crate::error::{Error, Kind};
 use crate::http::Headers;
@@ -74,7 +75,8 @@ fn turn(role: Role, parts: Vec<Part>) -> Turn {
 }
 
 fn call(id: &str, arguments: &str) -> Part {
-    Part::ToolCall { id: id.to_owned(), name: "f".to_owned(), arguments: arguments.to_owned(), cache: None }
+    let (id, arguments) = (id.to_owned(), arguments.to_owned());
+    Part::ToolCall { id, name: "f".to_owned(), arguments, signature: None, cache: None }
 }
 
 fn result(id: &str, parts: Vec<Part>) -> Part {
@@ -343,6 +345,59 @@ fn an_answer_says_the_same_in_every_api() {
             let renamed = Asked { rename: Some("mine".to_owned()), ..asked() };
             assert_eq!(client.read_answer(&client.write_answer(&read, &renamed)).unwrap().model, "mine");
         }
+    }
+}
+
+#[test]
+fn a_calls_signature_comes_back_through_the_clients_of_every_api() {
+    let signed = |signature: &str| {
+        let (id, arguments) = ("a".to_owned(), "{}".to_owned());
+        Part::ToolCall { id, name: "f".to_owned(), arguments, signature: Some(signature.to_owned()), cache: None }
+    };
+    let thought = Part::Thinking { text: "Hm".to_owned(), signature: None };
+    let answer = answer(Finish::ToolCalls, vec![thought, signed("c2ln"), call("b", "{}"), signed("bW9yZQ==")]);
+    let signatures = |parts: &[Part]| -> Vec<Option<String>> {
+        let of = |part: &Part| match part {
+            Part::ToolCall { signature, .. } => Some(signature.clone()),
+            _ => None,
+        };
+        parts.iter().filter_map(of).collect()
+    };
+    let want = signatures(&answer.choices[0].parts);
+    for client in APIS {
+        let whole = client.write_answer(&answer, &asked());
+        let got = client.read_answer(&whole).unwrap();
+        assert_eq!(signatures(&got.choices[0].parts), want, "{}", client.name());
+        let mut out = Vec::new();
+        let mut writer = client.writer(asked());
+        let start = Event::Start {
+            id: "i".into(),
+            model: "m".into(),
+            created: None,
+            service_tier: None,
+            system_fingerprint: None,
+            usage: None,
+        };
+        writer.write(&start, &mut out);
+        writer.write(&Event::Thinking { choice: 0, text: "Hm".into() }, &mut out);
+        for (tool, signature) in (0_u32..).zip(&want) {
+            let signature = signature.as_deref().map(Into::into);
+            writer.write(&Event::ToolStart { choice: 0, tool, id: "a".into(), name: "f".into(), signature }, &mut out);
+            writer.write(&Event::ToolArguments { choice: 0, tool, json: "{}".into() }, &mut out);
+        }
+        writer.write(&Event::Finish { choice: 0, reason: Finish::ToolCalls, stop_sequence: None }, &mut out);
+        writer.write(&Event::End, &mut out);
+        let mut got: Vec<Option<String>> = Vec::new();
+        let mut before = None;
+        client.reader().read(&out, &mut |event| match event {
+            // Where a call has no place for it, it stands before the call, as a client's words for both.
+            Event::Signature { signature, .. } => before = signature.strip_prefix("call:").map(str::to_owned),
+            Event::ToolStart { signature, .. } => {
+                got.push(signature.map(|text| text.into_owned()).or_else(|| before.take()));
+            }
+            _ => {}
+        });
+        assert_eq!(got, want, "{}: {}", client.name(), String::from_utf8_lossy(&out));
     }
 }
 

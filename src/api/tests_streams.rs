@@ -64,7 +64,7 @@ fn told(api: &dyn Api, stream: &[u8]) -> Told {
             Event::Signature { choice: 0, signature: sealed } | Event::Redacted { choice: 0, data: sealed } => {
                 told.signatures.push(sealed.into_owned());
             }
-            Event::ToolStart { choice: 0, tool, id, name } => {
+            Event::ToolStart { choice: 0, tool, id, name, .. } => {
                 assert_eq!(usize::try_from(tool).unwrap(), told.calls.len(), "a gap in the calls");
                 told.calls.push((id.into_owned(), name.into_owned(), String::new()));
             }

@@ -46,6 +46,8 @@ pub enum Event<'a> {
         tool: u32,
         id: Cow<'a, str>,
         name: Cow<'a, str>,
+        /// As in [`super::Part::ToolCall`].
+        signature: Option<Cow<'a, str>>,
     },
     /// More of that call's arguments, as JSON text cut anywhere. None at all means `{}`.
     ToolArguments {

@@ -94,6 +94,8 @@ pub enum Part {
         id: String,
         name: String,
         arguments: String,
+        /// The provider's proof of the thinking that led to the call; only that provider can read it.
+        signature: Option<String>,
         cache: Option<Raw>,
     },
     ToolResult {

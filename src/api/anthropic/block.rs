@@ -6,6 +6,15 @@ use crate::error::Error;
 use crate::json::Value;
 use std::borrow::Cow;
 
+/// Begins a block's signature that belongs to the call after it: it is another provider's, whose calls are signed.
+/// No signature of this API's has a colon.
+const OF_CALL: &str = "call:";
+
+/// As a block's, the signature of the call that follows.
+pub(super) fn call_signature(signature: &str) -> String {
+    [OF_CALL, signature].concat()
+}
+
 /// Where a statement comes from.
 pub(super) fn citation(place: Value<'_>) -> Citation {
     let first = |one: &str, other: &str| text_of(place, one).or_else(|| text_of(place, other)).map(Cow::into_owned);
@@ -29,7 +38,22 @@ pub(super) fn parts(content: Value<'_>) -> Result<Vec<Part>, Error> {
 
 /// A list of blocks.
 pub(super) fn list(blocks: Value<'_>) -> Result<Vec<Part>, Error> {
-    blocks.items().map(part).collect()
+    let mut parts: Vec<Part> = Vec::new();
+    for block in blocks.items() {
+        let mut next = part(block)?;
+        if let (Part::ToolCall { signature, .. }, Some(Part::Thinking { signature: before, text })) =
+            (&mut next, parts.last_mut())
+            && let Some(own) = before.as_deref().and_then(|words| words.strip_prefix(OF_CALL))
+        {
+            *signature = Some(own.to_owned());
+            *before = None;
+            if text.is_empty() {
+                parts.pop();
+            }
+        }
+        parts.push(next);
+    }
+    Ok(parts)
 }
 
 /// One block as a part.
@@ -72,6 +96,7 @@ fn part(block: Value<'_>) -> Result<Part, Error> {
             id: need("id")?,
             name: need("name")?,
             arguments: block.object("input")?.map_or("{}", |input| input.raw()).to_owned(),
+            signature: None,
             cache,
         },
         "tool_result" => Part::ToolResult {

@@ -133,7 +133,10 @@ impl Writing<'_> {
                 }
                 cache(out, mark.as_ref());
             }
-            Part::ToolCall { id, name, arguments, cache: mark } => {
+            Part::ToolCall { id, name, arguments, signature, cache: mark } => {
+                if signature.is_some() {
+                    self.losses.hint("thinking", "another provider's signature of a call is not accepted");
+                }
                 text(out, "type", "tool_use");
                 text(out, "id", &tool_id(id));
                 text(out, "name", name);

@@ -204,7 +204,7 @@ impl State {
                 self.tools = self.tools.saturating_add(1);
                 let id = text_of(block, "id").unwrap_or_default();
                 let name = text_of(block, "name").unwrap_or_default();
-                sink(Event::ToolStart { choice: 0, tool, id, name });
+                sink(Event::ToolStart { choice: 0, tool, id, name, signature: None });
                 let whole = block.get("input").filter(|input| input.is_object() && !input.is_empty());
                 What::Tool { tool, whole: whole.map(|input| input.raw().to_owned()) }
             }

@@ -1,6 +1,7 @@
 //! A whole answer, written for a client.
 
 use super::answer::{fitting, stop_reason};
+use super::block::call_signature;
 use super::parts::{input, plain};
 use super::usage;
 use crate::api::Asked;
@@ -73,7 +74,10 @@ fn block(out: &mut Vec<u8>, part: &Part, schema_tool: bool) {
             comma(out);
             plain(out, arguments);
         }
-        Part::ToolCall { id, name, arguments, .. } => {
+        Part::ToolCall { id, name, arguments, signature, .. } => {
+            if let Some(signature) = signature {
+                thinking(out, "", &call_signature(signature));
+            }
             comma(out);
             out.push(b'{');
             text(out, "type", "tool_use");
@@ -84,12 +88,7 @@ fn block(out: &mut Vec<u8>, part: &Part, schema_tool: bool) {
             out.push(b'}');
         }
         Part::Thinking { text: words, signature } => {
-            comma(out);
-            out.push(b'{');
-            text(out, "type", "thinking");
-            text(out, "thinking", words);
-            text(out, "signature", signature.as_deref().unwrap_or_default());
-            out.push(b'}');
+            thinking(out, words, signature.as_deref().unwrap_or_default());
         }
         Part::Redacted { data } => {
             comma(out);
@@ -105,6 +104,15 @@ fn block(out: &mut Vec<u8>, part: &Part, schema_tool: bool) {
         | Part::ToolResult { .. }
         | Part::Other { .. } => {}
     }
+}
+
+fn thinking(out: &mut Vec<u8>, words: &str, signature: &str) {
+    comma(out);
+    out.push(b'{');
+    text(out, "type", "thinking");
+    text(out, "thinking", words);
+    text(out, "signature", signature);
+    out.push(b'}');
 }
 
 /// A source in the nearest of this API's forms. What the form requires and other APIs do not know is empty.

@@ -163,7 +163,7 @@ fn text(text: &str) -> Event<'_> {
 }
 
 fn tool<'a>(tool: u32, name: &'a str) -> Event<'a> {
-    Event::ToolStart { choice: 0, tool, id: name.into(), name: name.into() }
+    Event::ToolStart { choice: 0, tool, id: name.into(), name: name.into(), signature: None }
 }
 
 fn arguments(tool: u32, json: &str) -> Event<'_> {

@@ -20,7 +20,8 @@ fn says(role: Role, text: &str) -> Turn {
 }
 
 fn call(id: &str, arguments: &str) -> Part {
-    Part::ToolCall { id: id.to_owned(), name: "f".to_owned(), arguments: arguments.to_owned(), cache: None }
+    let (id, arguments) = (id.to_owned(), arguments.to_owned());
+    Part::ToolCall { id, name: "f".to_owned(), arguments, signature: None, cache: None }
 }
 
 fn result(id: &str, text: &str) -> Part {

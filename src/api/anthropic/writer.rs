@@ -1,6 +1,7 @@
 //! A client's stream, written.
 
 use super::answer::{fitting, stop_reason};
+use super::block::call_signature;
 use super::errors;
 use super::reply::{citation, head};
 use super::usage;
@@ -100,15 +101,13 @@ impl api::Writer for Writer {
             Event::Text { choice: 0, text } if !self.asked.schema_tool => self.words(out, What::Text, text),
             Event::Refusal { choice: 0, text } => self.words(out, What::Text, text),
             Event::Thinking { choice: 0, text } => self.words(out, What::Thinking, text),
-            Event::Signature { choice: 0, signature } => {
-                let index = self.block(out, What::Thinking);
-                delta(out, index, b"signature_delta\",\"signature\":");
-                quote(out, signature);
-                out.extend_from_slice(b"}}\n\n");
-            }
+            Event::Signature { choice: 0, signature } => self.signature(out, signature),
             Event::Citation { choice: 0, citation: source } => self.cite(out, source),
             Event::Redacted { choice: 0, data } => self.redacted(out, data),
-            Event::ToolStart { choice: 0, tool, id, name } if !self.asked.schema_tool => {
+            Event::ToolStart { choice: 0, tool, id, name, signature } if !self.asked.schema_tool => {
+                if let Some(signature) = signature {
+                    self.signature(out, &call_signature(signature));
+                }
                 self.call(out, *tool, id, name);
             }
             Event::ToolArguments { choice: 0, tool, json } => {
@@ -238,6 +237,13 @@ impl Writer {
             },
         );
         quote(out, words);
+        out.extend_from_slice(b"}}\n\n");
+    }
+
+    fn signature(&mut self, out: &mut Vec<u8>, signature: &str) {
+        let index = self.block(out, What::Thinking);
+        delta(out, index, b"signature_delta\",\"signature\":");
+        quote(out, signature);
         out.extend_from_slice(b"}}\n\n");
     }
 

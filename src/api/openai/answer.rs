@@ -3,7 +3,7 @@
 //! What a model wrote is read strictly; what is only told beside it counts as not said where it is of another type.
 
 use super::messages::{source, thoughts};
-use super::wire::{hash, id, items, joined, kept, more, object};
+use super::wire::{hash, id, items, joined, kept, more, object, signature};
 use crate::chat::{Answer, Choice, Citation, Finish, Part, Usage};
 use crate::error::{Error, Kind};
 use crate::json::{Tree, Value, quote, write};
@@ -111,16 +111,16 @@ fn choice(choice: &Value<'_>, answer: u64, links: &[Citation]) -> Result<Choice,
         let id = kept(object(&call)?, "id")?.filter(|id| !id.is_empty());
         let id = id.unwrap_or_else(|| made_id(answer, index, n));
         if let Some(function) = call.object("function")? {
-            parts.push(called(id, &function)?);
+            parts.push(called(id, &function, signature(&call).map(Cow::into_owned))?);
         } else if let Some(custom) = call.object("custom")? {
             let name = kept(&custom, "name")?.unwrap_or_default();
-            parts.push(Part::ToolCall { id, name, arguments: input(&custom)?, cache: None });
+            parts.push(Part::ToolCall { id, name, arguments: input(&custom)?, signature: None, cache: None });
         }
     }
     if parts.len() == before
         && let Some(function) = said.object("function_call")?
     {
-        parts.push(called(made_id(answer, index, 0), &function)?);
+        parts.push(called(made_id(answer, index, 0), &function, None)?);
     }
     // Some give no reason, or an empty one.
     let reason = told(choice, "finish_reason").unwrap_or_default();
@@ -161,9 +161,9 @@ fn content(said: &Value<'_>, parts: &mut Vec<Part>) -> Result<(), Error> {
     Ok(())
 }
 
-fn called(id: String, function: &Value<'_>) -> Result<Part, Error> {
+fn called(id: String, function: &Value<'_>, signature: Option<String>) -> Result<Part, Error> {
     let name = kept(function, "name")?.unwrap_or_default();
-    Ok(Part::ToolCall { id, name, arguments: arguments(function).into_owned(), cache: None })
+    Ok(Part::ToolCall { id, name, arguments: arguments(function).into_owned(), signature, cache: None })
 }
 
 /// The arguments' text. A few vendors send the object itself.

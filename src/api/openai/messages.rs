@@ -1,6 +1,6 @@
 //! The messages of a request, read.
 
-use super::wire::{data_url, first, hash, id, items, joined, kept, missing, named, need, object};
+use super::wire::{data_url, first, hash, id, items, joined, kept, missing, named, need, object, signature};
 use crate::chat::{Part, Raw, Role, Source, Turn};
 use crate::error::Error;
 use crate::json::{Items, Value};
@@ -53,7 +53,7 @@ pub(super) fn turns(body: &Value<'_>) -> Result<Vec<Turn>, Error> {
                 calls(&message, &mut parts)?;
                 if let Some(function) = message.object("function_call")? {
                     legacy_call = id("call_", hash(&format!("messages[{at}]")));
-                    parts.push(called(legacy_call.clone(), &function)?);
+                    parts.push(called(legacy_call.clone(), &function, None)?);
                 }
             }
             Role::System | Role::Developer | Role::User => {}
@@ -202,7 +202,9 @@ fn part(part: &Value<'_>) -> Result<Part, Error> {
 fn calls(message: &Value<'_>, parts: &mut Vec<Part>) -> Result<(), Error> {
     for call in items(message, "tool_calls")? {
         parts.push(match object(&call)?.object("function")? {
-            Some(function) => called(need(&call, "id")?.into_owned(), &function)?,
+            Some(function) => {
+                called(need(&call, "id")?.into_owned(), &function, signature(&call).map(Cow::into_owned))?
+            }
             None if call.get("custom").is_some() => {
                 Part::Other { kind: "custom_tool_call".to_owned(), raw: call.keep() }
             }
@@ -212,11 +214,12 @@ fn calls(message: &Value<'_>, parts: &mut Vec<Part>) -> Result<(), Error> {
     Ok(())
 }
 
-fn called(id: String, function: &Value<'_>) -> Result<Part, Error> {
+fn called(id: String, function: &Value<'_>, signature: Option<String>) -> Result<Part, Error> {
     Ok(Part::ToolCall {
         id,
         name: named(function, "name")?,
         arguments: kept(function, "arguments")?.unwrap_or_default(),
+        signature,
         cache: None,
     })
 }

@@ -6,7 +6,7 @@ use super::answer::{
 };
 use super::error::inside;
 use super::messages::{PLAIN_THINKING, Thought, blocks};
-use super::wire::{first, hash, items, joined, object};
+use super::wire::{first, hash, items, joined, object, signature};
 use crate::api;
 use crate::chat::{Event, Usage};
 use crate::error::Error;
@@ -255,14 +255,12 @@ impl Choice {
         for call in items(said, "tool_calls")? {
             let function = object(&call)?.object("function")?;
             // A custom tool's call is not streamed to others.
-            if (function.is_some() || call.get("custom").is_none())
-                && !self.call(index(&call)?, call.string("id")?, function, id, sink)?
-            {
+            if (function.is_some() || call.get("custom").is_none()) && !self.call(Some(&call), function, id, sink)? {
                 return Ok(false);
             }
         }
         match said.object("function_call")? {
-            Some(function) => self.call(None, None, Some(function), id, sink),
+            Some(function) => self.call(None, Some(function), id, sink),
             None => Ok(true),
         }
     }
@@ -311,12 +309,15 @@ impl Choice {
 
     fn call(
         &mut self,
-        index: Option<u32>,
-        id: Option<Cow<'_, str>>,
+        said: Option<&Value<'_>>,
         function: Option<Value<'_>>,
         answer: u64,
         sink: &mut Sink<'_>,
     ) -> Result<bool, Error> {
+        let (index, id) = match said {
+            Some(call) => (index(call)?, call.string("id")?),
+            None => (None, None),
+        };
         let id = id.filter(|id| id != "null").unwrap_or_default();
         let id_hash = if id.is_empty() { 0 } else { hash(&id) };
         let (name, json) = match &function {
@@ -361,7 +362,7 @@ impl Choice {
                 (true, false) => Cow::Owned(std::mem::take(&mut call.pending_id)),
                 (true, true) => Cow::Owned(made_id(answer, choice, at)),
             };
-            sink(Event::ToolStart { choice, tool: begun, id, name });
+            sink(Event::ToolStart { choice, tool: begun, id, name, signature: said.and_then(signature) });
             let pending = std::mem::take(&mut call.pending);
             for json in [Cow::Owned(pending), json] {
                 if !json.is_empty() {

@@ -297,7 +297,7 @@ fn a_forced_tool_is_the_text_of_the_answer() {
     let mut writer = OpenAi.writer(asked);
     let mut out = Vec::new();
     for event in [
-        Event::ToolStart { choice: 0, tool: 0, id: "t".into(), name: "json".into() },
+        Event::ToolStart { choice: 0, tool: 0, id: "t".into(), name: "json".into(), signature: None },
         Event::ToolArguments { choice: 0, tool: 0, json: "{\"a\"".into() },
         Event::ToolArguments { choice: 0, tool: 0, json: ":1}".into() },
         Event::Finish { choice: 0, reason: crate::chat::Finish::ToolCalls, stop_sequence: None },

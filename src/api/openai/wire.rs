@@ -2,7 +2,7 @@
 
 use crate::chat::Source;
 use crate::error::Error;
-use crate::json::{Items, Value, escape};
+use crate::json::{Items, Value, escape, quote};
 use std::borrow::Cow;
 
 pub(super) fn missing(of: &Value<'_>, name: &str) -> Error {
@@ -83,6 +83,18 @@ pub(super) fn write_url(out: &mut Vec<u8>, source: &Source) {
         Source::File(_) | Source::Text(_) => {}
     }
     out.push(b'"');
+}
+
+/// The signature of a call, in the form that Google's own endpoint of this API gives it.
+pub(super) fn signature<'a>(call: &Value<'a>) -> Option<Cow<'a, str>> {
+    call.at(&["extra_content", "google", "thought_signature"])?.text().filter(|text| !text.is_empty())
+}
+
+/// Writes what [`signature`] reads.
+pub(super) fn write_signature(out: &mut Vec<u8>, signature: &str) {
+    out.extend_from_slice(br#","extra_content":{"google":{"thought_signature":"#);
+    quote(out, signature);
+    out.extend_from_slice(b"}}");
 }
 
 /// What ids are made of: the same text gives the same.

@@ -1,6 +1,6 @@
 //! An answer, written for a client; whole, and what a stream's chunks have in common with it.
 
-use super::wire::write_url;
+use super::wire::{write_signature, write_url};
 use crate::api::Asked;
 use crate::chat::{Answer, Choice, Citation, Finish, Part, Source, Usage};
 use crate::json::{escape, quote, write as put};
@@ -134,13 +134,17 @@ fn message(out: &mut Vec<u8>, parts: &[Part], forced: Option<&str>) {
         put::raw(out, "audio", raw.get());
     }
     list(out, "tool_calls", &calls, |out, call| {
-        if let Part::ToolCall { id, name: tool, arguments, .. } = call {
+        if let Part::ToolCall { id, name: tool, arguments, signature, .. } = call {
             out.extend_from_slice(br#"{"id":"#);
             quote(out, id);
             out.extend_from_slice(br#","type":"function","function":{"name":"#);
             quote(out, tool);
             put::text(out, "arguments", if arguments.is_empty() { "{}" } else { arguments });
-            out.extend_from_slice(b"}}");
+            out.push(b'}');
+            if let Some(signature) = signature {
+                write_signature(out, signature);
+            }
+            out.push(b'}');
         }
     });
     out.push(b'}');

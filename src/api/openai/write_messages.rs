@@ -266,7 +266,10 @@ impl<'r> Messages<'_, 'r> {
                     thinking.push_str(text);
                 }
                 Part::Redacted { .. } => self.losses.hint("thinking", "this API does not take thinking back"),
-                Part::ToolCall { cache, .. } => {
+                Part::ToolCall { signature, cache, .. } => {
+                    if signature.is_some() {
+                        self.losses.hint("thinking", "this API does not take thinking back");
+                    }
                     self.mark(cache.is_some());
                     calls.push(part);
                 }

@@ -1,6 +1,7 @@
 //! A client's stream, written.
 
 use super::error;
+use super::wire::write_signature;
 use super::write_answer::{annotation, finish_name, head, redacted, signed, tier_member, write_usage};
 use crate::api::{self, Asked};
 use crate::chat::{Event, Finish, Usage};
@@ -124,7 +125,14 @@ impl Writer {
         self.over = true;
     }
 
-    fn tool_start(&mut self, out: &mut Vec<u8>, index: u32, tool: u32, id: &str, tool_name: &str) {
+    fn tool_start(
+        &mut self,
+        out: &mut Vec<u8>,
+        (index, tool): (u32, u32),
+        id: &str,
+        tool_name: &str,
+        signature: Option<&str>,
+    ) {
         if self.asked.schema_tool {
             if self.choice(index).is_none() {
                 self.chunk(out, index, None, |out| put::text(out, "content", ""));
@@ -137,7 +145,11 @@ impl Writer {
                 put::text(out, "id", id);
                 out.extend_from_slice(br#","type":"function","function":{"name":"#);
                 quote(out, tool_name);
-                out.extend_from_slice(br#","arguments":""}}]"#);
+                out.extend_from_slice(br#","arguments":""}"#);
+                if let Some(signature) = signature {
+                    write_signature(out, signature);
+                }
+                out.extend_from_slice(b"}]");
             });
         }
         if let Some(choice) = self.choice(index) {
@@ -224,7 +236,9 @@ impl api::Writer for Writer {
                 redacted(out, data);
                 out.push(b']');
             }),
-            Event::ToolStart { choice, tool, id, name } => self.tool_start(out, *choice, *tool, id, name),
+            Event::ToolStart { choice, tool, id, name, signature } => {
+                self.tool_start(out, (*choice, *tool), id, name, signature.as_deref());
+            }
             Event::ToolArguments { choice, tool, json } => self.tool_arguments(out, *choice, *tool, json),
             Event::Logprobs { choice, raw } => {
                 self.open(out);
