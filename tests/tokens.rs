@@ -51,7 +51,13 @@ fn part(of: &Value) -> Part {
         let parts = parts.iter().map(part).collect();
         Part::ToolResult { id: string(&of["id"]), parts, is_error: false, cache: None }
     } else {
-        Part::ToolCall { id: string(&of["id"]), name: string(&of["call"]), arguments: string(&of["args"]), cache: None }
+        Part::ToolCall {
+            id: string(&of["id"]),
+            name: string(&of["call"]),
+            arguments: string(&of["args"]),
+            signature: None,
+            cache: None,
+        }
     }
 }
 
