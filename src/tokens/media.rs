@@ -12,6 +12,8 @@ pub(super) enum Media {
     OpenAi,
     /// A token for 750 pixels, the longest side at most 1568.
     Anthropic,
+    /// The same, the longest side at most 2576.
+    AnthropicLarge,
     /// 258 for a small image or for each tile.
     Gemini,
     /// 1120 for an image unless it is asked for in another resolution.
@@ -53,6 +55,7 @@ fn sized(model: Model, (width, height): (u64, u64), detail: Option<&str>) -> u64
             }
         },
         Media::Anthropic => area(fit((width, height), 1568, u64::max), 750).min(1600),
+        Media::AnthropicLarge => area(fit((width, height), 2576, u64::max), 750).min(4784),
         Media::Gemini if width.max(height) <= 384 => 258,
         Media::Gemini => {
             let (width, height) = fit((width, height), 3072, u64::max);
@@ -76,6 +79,7 @@ fn largest(model: Model, detail: Option<&str>) -> u64 {
             None => sized(model, (2048, 768), detail),
         },
         Media::Anthropic => 1600,
+        Media::AnthropicLarge => 4784,
         // The most tiles are two rows of twelve.
         Media::Gemini => 258_u64.saturating_mul(24),
         Media::Gemini3 => 1120,
@@ -107,6 +111,8 @@ fn patch_hundredths(model: Model) -> Option<u64> {
 fn tile(model: Model) -> (u64, u64) {
     match model.size {
         Size::Mini if model.is_4o => (2833, 5667),
+        // Models that reason; gpt-5's are a little fewer.
+        _ if model.rule.tools_chat > 0 => (75, 150),
         _ => (85, 170),
     }
 }
@@ -121,7 +127,7 @@ pub(super) fn audio(model: Model, base64: &str) -> Count {
     let each = match model.rule.media {
         Media::Gemini | Media::Gemini3 => 32,
         Media::OpenAi => 10,
-        Media::Anthropic | Media::Generic => 25,
+        Media::Anthropic | Media::AnthropicLarge | Media::Generic => 25,
     };
     let tokens = |rate: u64| bytes.saturating_mul(each).div_ceil(rate);
     Count::estimate(tokens(rate), tokens(least))
@@ -137,7 +143,7 @@ const MAX_PAGES: u64 = 1_000;
 pub(super) fn document(model: Model, source: &Source) -> Count {
     let (likely, most) = match model.rule.media {
         Media::Gemini | Media::Gemini3 => (258, 560),
-        Media::Anthropic => (2_250, 3_000),
+        Media::Anthropic | Media::AnthropicLarge => (2_250, 3_000),
         Media::OpenAi | Media::Generic => (1_200, 2_500),
     };
     let pages = match source {

@@ -304,6 +304,8 @@ fn images_come_to_what_vendors_publish() {
         (200, 200, None, "claude-sonnet-4-5", 54),
         (1000, 1000, None, "claude-sonnet-4-5", 1334),
         (8000, 8000, None, "claude-sonnet-4-5", 1600),
+        (8000, 8000, None, "claude-opus-4-8", 4784),
+        (1024, 1024, None, "o3", 675),
         // https://ai.google.dev/gemini-api/docs/tokens: 258 up to 384 pixels, and for each tile.
         (384, 384, None, "gemini-2.5-flash", 258),
         (960, 540, None, "gemini-2.5-flash", 6 * 258),
@@ -311,7 +313,9 @@ fn images_come_to_what_vendors_publish() {
         assert_eq!(shown(width, height, detail, model).likely(), tokens, "{model} {width} × {height}");
     }
     let unknown = Source::Url("https://example.com/a.png".to_owned());
-    for model in ["gpt-4o", "gpt-4.1-nano", "claude-3-opus", "gemini-2.0-flash", "gemini-3-pro", "llama-4"] {
+    for model in
+        ["gpt-4o", "gpt-4.1-nano", "claude-3-opus", "claude-opus-5", "gemini-2.0-flash", "gemini-3-pro", "llama-4"]
+    {
         let unknown = super::media::image(Model::named(model), &unknown, None);
         for (width, height) in [(1, 1), (1, 60_000), (60_000, 1), (3072, 300), (u32::MAX, u32::MAX), (700, 700)] {
             assert!(shown(width, height, None, model).upper() <= unknown.upper(), "{model} {width} × {height}");
