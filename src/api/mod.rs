@@ -7,6 +7,7 @@
 
 pub mod anthropic;
 pub mod openai;
+mod shared;
 
 use crate::chat::{Answer, Event, Losses, Request, Usage};
 use crate::error::Error;

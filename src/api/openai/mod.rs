@@ -1,12 +1,10 @@
 //! OpenAI Chat Completions, as its clients write it and as the many providers that speak it really answer.
 
 mod answer;
-mod error;
 mod messages;
 mod reader;
 mod request;
 mod watch;
-mod wire;
 mod write;
 mod write_answer;
 mod write_messages;
@@ -20,6 +18,7 @@ mod tests;
 #[cfg(test)]
 mod tests_errors;
 
+use super::shared::{error, wire};
 use super::{Api, Asked, Line, Named, Operation, Reader, Seen, Spliced, Target, Verdict, Writer, Written};
 use crate::chat::{Answer, Request};
 use crate::error::Error;

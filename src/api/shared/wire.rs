@@ -5,22 +5,22 @@ use crate::error::Error;
 use crate::json::{Items, Value, escape, quote};
 use std::borrow::Cow;
 
-pub(super) fn missing(of: &Value<'_>, name: &str) -> Error {
+pub fn missing(of: &Value<'_>, name: &str) -> Error {
     of.at_member(name, "is missing")
 }
 
 /// A string that must be there.
-pub(super) fn need<'a>(of: &Value<'a>, name: &str) -> Result<Cow<'a, str>, Error> {
+pub fn need<'a>(of: &Value<'a>, name: &str) -> Result<Cow<'a, str>, Error> {
     of.string(name)?.ok_or_else(|| missing(of, name))
 }
 
 /// A string that must be there and say something.
-pub(super) fn named(of: &Value<'_>, name: &str) -> Result<String, Error> {
+pub fn named(of: &Value<'_>, name: &str) -> Result<String, Error> {
     need(of, name).and_then(|text| if text.is_empty() { Err(missing(of, name)) } else { Ok(text.into_owned()) })
 }
 
 /// The first of these strings that is there.
-pub(super) fn first<'a>(of: &Value<'a>, names: &[&str]) -> Result<Option<Cow<'a, str>>, Error> {
+pub fn first<'a>(of: &Value<'a>, names: &[&str]) -> Result<Option<Cow<'a, str>>, Error> {
     for name in names {
         if let Some(text) = of.string(name)? {
             return Ok(Some(text));
@@ -30,23 +30,23 @@ pub(super) fn first<'a>(of: &Value<'a>, names: &[&str]) -> Result<Option<Cow<'a,
 }
 
 /// A string as the client or provider gave it, to be kept.
-pub(super) fn kept(of: &Value<'_>, name: &str) -> Result<Option<String>, Error> {
+pub fn kept(of: &Value<'_>, name: &str) -> Result<Option<String>, Error> {
     Ok(of.string(name)?.map(Cow::into_owned))
 }
 
 /// What a list's elements are read from; none if there is no list.
-pub(super) fn items<'a>(of: &Value<'a>, name: &str) -> Result<Items<'a>, Error> {
+pub fn items<'a>(of: &Value<'a>, name: &str) -> Result<Items<'a>, Error> {
     // The object itself has no elements.
     Ok(of.list(name)?.unwrap_or(*of).items())
 }
 
 /// An element that must be an object.
-pub(super) fn object<'v, 'a>(one: &'v Value<'a>) -> Result<&'v Value<'a>, Error> {
+pub fn object<'v, 'a>(one: &'v Value<'a>) -> Result<&'v Value<'a>, Error> {
     if one.is_object() { Ok(one) } else { Err(one.wrong("an object")) }
 }
 
 /// The texts of a string or of a list of objects with a `text`, as one.
-pub(super) fn joined<'a>(value: &Value<'a>) -> Result<Cow<'a, str>, Error> {
+pub fn joined<'a>(value: &Value<'a>) -> Result<Cow<'a, str>, Error> {
     if let Some(text) = value.text() {
         return Ok(text);
     }
@@ -61,7 +61,7 @@ pub(super) fn joined<'a>(value: &Value<'a>) -> Result<Cow<'a, str>, Error> {
 }
 
 /// The parts of `data:image/png;base64,iVBO…`: media type and data.
-pub(super) fn data_url(url: &str) -> Option<(&str, &str)> {
+pub fn data_url(url: &str) -> Option<(&str, &str)> {
     let rest = url.strip_prefix("data:")?;
     let (head, data) = rest.split_once(',')?;
     let head = head.strip_suffix(";base64")?;
@@ -69,7 +69,7 @@ pub(super) fn data_url(url: &str) -> Option<(&str, &str)> {
 }
 
 /// Writes the link to an image or a document, one with its data in it where they are at hand.
-pub(super) fn write_url(out: &mut Vec<u8>, source: &Source) {
+pub fn write_url(out: &mut Vec<u8>, source: &Source) {
     out.push(b'"');
     match source {
         Source::Url(url) => escape(out, url),
@@ -98,18 +98,18 @@ pub(super) fn write_signature(out: &mut Vec<u8>, signature: &str) {
 }
 
 /// What ids are made of: the same text gives the same.
-pub(super) fn hash(text: &str) -> u64 {
+pub fn hash(text: &str) -> u64 {
     more(text.as_bytes())
 }
 
 /// The hash of texts that 0xff, which is in none, stands between.
-pub(super) fn more(texts: &[u8]) -> u64 {
+pub fn more(texts: &[u8]) -> u64 {
     let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     texts.iter().chain(&[0xff]).fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 /// `call_` or the like, and the hash in hexadecimal.
-pub(super) fn id(start: &str, hash: u64) -> String {
+pub fn id(start: &str, hash: u64) -> String {
     let mut id = String::with_capacity(24);
     id.push_str(start);
     for place in (0..16_u32).rev() {

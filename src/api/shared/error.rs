@@ -8,7 +8,7 @@ use std::borrow::Cow;
 const MAX_MESSAGE: usize = 2000;
 
 /// An error body of any shape: an `error` object or string, `message`, `detail`, an array of these, or no JSON.
-pub(super) fn read(status: u16, body: &[u8]) -> Error {
+pub fn read(status: u16, body: &[u8]) -> Error {
     let text = String::from_utf8_lossy(body);
     let text = text.trim();
     let mut tree = Tree::default();
@@ -19,7 +19,7 @@ pub(super) fn read(status: u16, body: &[u8]) -> Error {
 }
 
 /// An error in the place of an answer or in the midst of one: there is no status, but often a number for one.
-pub(super) fn inside(error: &Value<'_>) -> Error {
+pub fn inside(error: &Value<'_>) -> Error {
     let said = Said::new(error, error);
     let status = said.code.as_ref().and_then(|code| code.parse().ok());
     let status = status.filter(|status| (400..=599).contains(status));
@@ -144,7 +144,7 @@ fn plain(text: &str) -> Option<Cow<'_, str>> {
     fit.then_some(Cow::Borrowed(text))
 }
 
-pub(super) fn write(error: &Error) -> (u16, Vec<u8>) {
+pub fn write(error: &Error) -> (u16, Vec<u8>) {
     let status = match error.status {
         // An overload in other words, which clients of this API know.
         529 => 503,
@@ -159,7 +159,7 @@ pub(super) fn write(error: &Error) -> (u16, Vec<u8>) {
 }
 
 /// Writes `"error":{…}`.
-pub(super) fn object(out: &mut Vec<u8>, error: &Error) {
+pub fn object(out: &mut Vec<u8>, error: &Error) {
     let code = error.code.as_deref().or(match error.kind {
         Kind::ContextLength => Some("context_length_exceeded"),
         Kind::ContentPolicy => Some("content_policy_violation"),
