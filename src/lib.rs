@@ -12,6 +12,8 @@ pub mod chat;
 
 pub mod api;
 
+pub mod task;
+
 pub mod secret;
 
 pub mod tokens;

@@ -1,11 +1,12 @@
 //! What becomes of an attempt's answer: delivered, or failed and perhaps tried again elsewhere.
 
-use super::{Call, Ending, Outcome, RETRY, Step, Work, relay};
+use super::{Call, Ending, Outcome, RETRY, Step, Work, relay, task};
 use crate::api::{Api, Asked, Form, Seen};
 use crate::error::{Error, Kind};
 use crate::host::Host;
 use crate::http::{Change, Edits, Headers, Reply};
 use crate::json;
+use crate::task::Format;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
@@ -37,6 +38,7 @@ pub(super) struct Bound {
     asked: Rc<Asked>,
     schema_tool: bool,
     stream_usage: bool,
+    pub(super) task: Option<&'static Format>,
     /// The answer's bytes are the client's as they are.
     passes: bool,
     pub(super) hide_usage: bool,
@@ -77,6 +79,7 @@ impl Call {
         let api = self.provider(provider)?.spoken(chat.dialect).api;
         Some(Bound {
             passes: chat.passes(api),
+            task: chat.task.as_ref().map(|task| task.format),
             dialect: chat.dialect,
             api,
             provider,
@@ -162,6 +165,10 @@ impl Call {
         }
         let mut seen = Seen::default();
         let translated = match bound.same() {
+            true if bound.task.is_some() => {
+                seen.usage = bound.task.and_then(|format| task::usage(format, body));
+                Ok(bound.rename().and_then(|name| relay::rename_model(body, name)))
+            }
             true => {
                 bound.api.watch_answer(body, &mut seen);
                 let renamed = bound.rename().and_then(|name| relay::rename_model(body, name));

@@ -2,7 +2,7 @@
 
 use super::relay::Relay;
 use super::{Attempted, Ending, Outcome, Shared, Step};
-use crate::api::Seen;
+use crate::api::{SSE, Seen};
 use crate::error::{Error, Kind};
 use crate::host::Host;
 use crate::http::{Change, Headers};
@@ -93,6 +93,19 @@ impl Attempt {
             self.phase = Phase::Done;
             let edits = call.deliver(self.index, &headers, &bound, host);
             return Step { headers: Change::Some(edits), ..Step::go() };
+        }
+        if let Some(format) = bound.task.filter(|_| status < 300 && !end) {
+            let media = headers.text("content-type").unwrap_or_default();
+            if media.starts_with(SSE) && !encoded {
+                self.phase = Phase::First { headers, relay: Relay::task(format), out: None, held: 0 };
+                return Step::wait();
+            }
+            // Audio and the like goes by as it comes.
+            if !media.starts_with("application/json") {
+                self.phase = Phase::Done;
+                let edits = call.deliver(self.index, &headers, &bound, host);
+                return Step { headers: Change::Some(edits), ..Step::go() };
+            }
         }
         if status < 300 && streamed && !encoded && !end {
             let relay = match bound.same() {

@@ -1,15 +1,16 @@
 //! Once per call: from the client's headers and body to the first target, and what Envoy answers by itself.
 
+use super::envoy::{Arrival, envoys, replace, to_envoy};
 use super::plan;
-use super::{CLUSTER, Call, Chat, Ending, Outcome, RETRY, Shared, Step, Work};
+use super::task::{self, Task};
+use super::{Call, Chat, Ending, Outcome, RETRY, Shared, Step, Work};
 use crate::api::{APIS, Api, Asked, Line, Named, Operation};
 use crate::config::{AnswerModel, Policy};
 use crate::error::{Error, Fault, Kind};
 use crate::host::{Host, Millis};
 use crate::http::{Change, Edits, Headers, Reply};
-use crate::json::Body;
-use crate::provider::CLIENT_CREDENTIALS;
-use crate::route::Retry;
+use crate::json::{Body, Value};
+use crate::task::{FORMATS, Format};
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
@@ -34,6 +35,7 @@ enum State {
     /// The body is on its way.
     Reading {
         dialect: &'static dyn Api,
+        task: Option<&'static Format>,
         named: Named,
         arrival: Arrival,
         /// What came in place of it, if Envoy refused the body.
@@ -42,17 +44,6 @@ enum State {
     Calling(Shared),
     /// Answered here.
     Replied(Refused),
-}
-
-/// What a request's headers leave to know while its body is on the way.
-struct Arrival {
-    method: String,
-    /// With its `?`, or empty.
-    query: String,
-    /// What an attempt may want of the client's headers.
-    client: Headers,
-    /// Takes from them what no provider may see, and a client's own word on what only the gateway says.
-    edits: Edits,
 }
 
 /// A call that no provider saw.
@@ -109,22 +100,39 @@ impl Gateway {
         let line = Line { method, path, query, headers: &headers };
         let found = APIS.iter().find_map(|api| Some((*api, api.operation(&line)?)));
         match found {
-            Some((dialect, Operation::Chat(named))) => self.chat_headers(dialect, named, headers, end),
+            Some((dialect, Operation::Chat(named))) => self.awaited(dialect, None, named, headers, end),
             Some((dialect, Operation::ListModels)) => self.list_models(dialect),
             Some((dialect, Operation::Model(name))) => self.show_model(dialect, &name),
-            None => self.pass(headers),
+            None => {
+                let task = FORMATS.iter().find_map(|format| Some((*format, (format.takes)(&line)?)));
+                let task = task.and_then(|(format, named)| Some((crate::api::by_name(format.dialect)?, format, named)));
+                match task {
+                    Some((dialect, format, named)) => self.awaited(dialect, Some(format), named, headers, end),
+                    None => self.pass(headers),
+                }
+            }
         }
     }
 
-    fn chat_headers(&mut self, dialect: &'static dyn Api, named: Named, headers: Headers, end: bool) -> Step {
+    /// A request whose body says where it is to go.
+    fn awaited(
+        &mut self,
+        dialect: &'static dyn Api,
+        task: Option<&'static Format>,
+        named: Named,
+        headers: Headers,
+        end: bool,
+    ) -> Step {
         let encoding = headers.bytes("content-encoding").filter(|value| !value.eq_ignore_ascii_case(b"identity"));
         if encoding.is_some() {
             let error = Error::invalid("the body must not have a content-encoding: send it as plain JSON");
             return self.refuse(dialect, None, &error.with_status(415));
         }
         let upgrade = headers.bytes("upgrade").is_some();
-        self.state =
-            State::Reading { dialect, named, arrival: Arrival::of(headers, crate::provider::of_use), refused: None };
+        // What no model is configured for may yet be passed on whole.
+        let all = task.is_some() && self.policy.other_paths.is_some();
+        let arrival = Arrival::of(headers, |name| all || crate::provider::of_use(name));
+        self.state = State::Reading { dialect, task, named, arrival, refused: None };
         if upgrade {
             return self.refuse(dialect, None, &Error::invalid("this path does not upgrade"));
         }
@@ -137,10 +145,11 @@ impl Gateway {
 
     /// The whole body is there.
     pub fn request_body(&mut self, body: Vec<u8>, host: &dyn Host) -> Step {
-        let State::Reading { dialect, named, arrival, .. } = std::mem::replace(&mut self.state, State::New) else {
+        let State::Reading { dialect, task, named, arrival, .. } = std::mem::replace(&mut self.state, State::New)
+        else {
             return Step::go();
         };
-        match self.start(dialect, named, arrival, body, host) {
+        match self.start(dialect, task, named, arrival, body, host) {
             Ok(step) => step,
             Err((model, error)) => self.refuse(dialect, model, &error),
         }
@@ -149,26 +158,30 @@ impl Gateway {
     fn start(
         &mut self,
         dialect: &'static dyn Api,
+        task: Option<&'static Format>,
         named: Named,
         arrival: Arrival,
         body: Vec<u8>,
         host: &dyn Host,
     ) -> Result<Step, (Option<String>, Error)> {
-        let parsed = Body::parse(&body).map_err(|error| (None, error))?;
-        let object = parsed.value();
-        let Named { model, stream, form } = named;
-        let model = match model {
-            Some(model) => Some(model),
-            None => object.string("model").map_err(|error| (None, error))?.map(Cow::into_owned),
+        let form = named.form;
+        let (parsed, task, model, stream) = match task {
+            None => {
+                let parsed = Body::parse(&body).map_err(|error| (None, error))?;
+                let (model, stream) = chat_named(parsed.value(), named)?;
+                (Some(parsed), None, model, stream)
+            }
+            Some(format) => {
+                let read = task::read(format, named, &arrival.content_type, &body).map_err(|error| (None, error))?;
+                let task = Task::new(format, arrival.content_type.clone(), read.fields);
+                (None, Some(task), read.model, read.stream)
+            }
         };
-        let missing = || Error::field("model", "`model` must be given").with_code("missing_required_parameter");
-        let model = model.filter(|name| !name.is_empty()).ok_or_else(|| (None, missing()))?;
         let told = |error| (Some(model.clone()), error);
-        let stream = match stream {
-            Some(stream) => stream,
-            None => object.boolean("stream").map_err(told)?.unwrap_or(false),
+        let (index, plan) = match plan::targets(&self.policy, &model, host) {
+            Err(_) if task.is_some() && self.policy.other_paths.is_some() => return Ok(self.pass_on(arrival)),
+            planned => planned.map_err(told)?,
         };
-        let (index, plan) = plan::targets(&self.policy, &model, host).map_err(told)?;
 
         let policy = Rc::clone(&self.policy);
         let asked = Asked {
@@ -187,10 +200,13 @@ impl Gateway {
             stream,
             asked: Rc::new(asked),
             body: Vec::new(),
+            task,
             request: OnceCell::new(),
             plan,
         };
-        plan::prepare(&policy, &mut chat, object);
+        if let Some(parsed) = &parsed {
+            plan::prepare(&policy, &mut chat, parsed.value());
+        }
         chat.body = body;
         let (mut call, mut edits) = self.call_of(arrival, Work::Chat(Box::new(chat)));
         choose_first(&mut call).map_err(told)?;
@@ -205,7 +221,7 @@ impl Gateway {
     }
 
     fn call_of(&self, arrival: Arrival, work: Work) -> (Call, Edits) {
-        let Arrival { method, query, client, edits } = arrival;
+        let Arrival { method, query, client, edits, .. } = arrival;
         let call = Call {
             policy: Rc::clone(&self.policy),
             started: self.started,
@@ -228,7 +244,7 @@ impl Gateway {
     /// A path that no dialect knows.
     fn pass(&mut self, headers: Headers) -> Step {
         let path = self.path.as_str();
-        let Some(other) = self.policy.other_paths.clone() else {
+        if self.policy.other_paths.is_none() {
             let line = Line { method: "POST", path, query: "", headers: &headers };
             let known = APIS.iter().find(|api| api.operation(&line).is_some());
             let Some(dialect) = known.copied().or_else(default_dialect) else { return Step::go() };
@@ -237,9 +253,15 @@ impl Gateway {
                 None => Error::new(Kind::NotFound, Fault::Client, format!("there is no path {}", cut(path))),
             };
             return self.refuse(dialect, None, &error.with_code("unknown_url"));
-        };
+        }
+        self.pass_on(Arrival::of(headers, |_| true))
+    }
+
+    /// To the provider for all that is not the gateway's own.
+    fn pass_on(&mut self, arrival: Arrival) -> Step {
+        let Some(other) = self.policy.other_paths.clone() else { return Step::go() };
         let work = Work::Pass { provider: other.provider, cluster: other.cluster.clone() };
-        let (call, mut edits) = self.call_of(Arrival::of(headers, |_| true), work);
+        let (call, mut edits) = self.call_of(arrival, work);
         to_envoy(&mut edits, &other.cluster, 1, false, None);
         self.state = State::Calling(Rc::new(RefCell::new(call)));
         Step { headers: Change::Some(edits), ..Step::go() }
@@ -330,33 +352,22 @@ impl Call {
     }
 }
 
-/// An error that Envoy made of itself, by its status.
-fn envoys(status: u16) -> Error {
-    let (kind, message) = match status {
-        413 => (Kind::InvalidRequest, "the request body is too large"),
-        408 => (Kind::Timeout, "the request took too long to arrive"),
-        504 => (Kind::Timeout, "the provider took too long to answer"),
-        404 => (Kind::NotFound, "no route leads to the provider of this model"),
-        400..=499 => (Kind::of_status(status), "the request was refused"),
-        _ => (Kind::Unreachable, "no provider of this model could be reached"),
+/// The model and whether a stream is wanted, by the path or the body of a chat request.
+fn chat_named(body: Value<'_>, named: Named) -> Result<(String, bool), (Option<String>, Error)> {
+    let model = match named.model {
+        Some(model) => Some(model),
+        None => body.string("model").map_err(|error| (None, error))?.map(Cow::into_owned),
     };
-    Error::new(kind, Fault::Gateway, message).with_status(status)
-}
-
-/// Gives Envoy's own error the client's shape. Without a body to replace, only the status can be told.
-fn replace(dialect: &'static dyn Api, came: u16, error: &Error, end: bool) -> Step {
-    if came < 400 {
-        return Step::go();
-    }
-    let (status, body) = dialect.write_error(error);
-    if end {
-        return Step::reply(Reply::json(status, body));
-    }
-    let mut edits = Edits::default();
-    edits.set(":status", status.to_string());
-    edits.fix("content-type", "application/json");
-    edits.set_body_len(body.len());
-    Step { headers: Change::Some(edits), body: Some(body), ..Step::go() }
+    let missing = || Error::field("model", "`model` must be given").with_code("missing_required_parameter");
+    let model = model.filter(|name| !name.is_empty()).ok_or_else(|| (None, missing()))?;
+    let stream = match named.stream {
+        Some(stream) => stream,
+        None => match body.boolean("stream") {
+            Ok(stream) => stream.unwrap_or(false),
+            Err(error) => return Err((Some(model), error)),
+        },
+    };
+    Ok((model, stream))
 }
 
 /// Drops from the plan what stands before the first target that can serve the call, and makes that one ready.
@@ -374,45 +385,6 @@ fn choose_first(call: &mut Call) -> Result<(), Error> {
         }
     }
     Err(refusal.unwrap_or_else(|| Error::new(Kind::Internal, Fault::Gateway, "the model has no target")))
-}
-
-impl Arrival {
-    fn of(headers: Headers, wanted: impl Fn(&str) -> bool) -> Self {
-        let full = headers.text(":path").unwrap_or("/");
-        let query = full.find('?').and_then(|at| full.get(at..)).unwrap_or_default().to_owned();
-        let method = headers.text(":method").unwrap_or("GET").to_owned();
-        let mut edits = Edits::default();
-        let client = headers.pick(|name| {
-            let internal = name.starts_with("x-sluice-") || name.starts_with("x-envoy-");
-            if internal || CLIENT_CREDENTIALS.contains(&name) {
-                edits.remove(name.to_owned());
-            }
-            wanted(name)
-        });
-        Self { method, query, client, edits }
-    }
-}
-
-/// What Envoy must know: where to send, how often, how long.
-fn to_envoy(edits: &mut Edits, cluster: &str, targets: usize, stream: bool, retry: Option<&Retry>) {
-    edits.set(CLUSTER, cluster);
-    match targets {
-        0 | 1 => edits.fix("x-envoy-max-retries", "0"),
-        several => edits.set("x-envoy-max-retries", several.saturating_sub(1).to_string()),
-    }
-    let Some(retry) = retry else { return };
-    let on = match (retry.on.contains(&Kind::Unreachable), retry.on.contains(&Kind::Timeout)) {
-        (true, _) => "connect-failure,refused-stream,reset,retriable-headers",
-        (false, true) => "reset,retriable-headers",
-        (false, false) => "retriable-headers",
-    };
-    if targets > 1 {
-        edits.fix("x-envoy-retry-on", on);
-    }
-    let limit = retry.limit(stream);
-    if limit > 0 {
-        edits.set("x-envoy-upstream-rq-per-try-timeout-ms", limit.to_string());
-    }
 }
 
 fn exact_names(policy: &Policy) -> impl Iterator<Item = &str> {

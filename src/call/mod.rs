@@ -3,15 +3,17 @@
 //! Each step is a function from what Envoy brought to a [`Step`]. The call itself is shared by the gateway role and
 //! every attempt: they run on the same worker.
 //!
-//! May use: api, chat, config, error, framing, host, http, json, provider, route, telemetry.
+//! May use: api, chat, config, error, framing, host, http, json, provider, route, task, telemetry.
 
 mod answer;
 pub mod attempt;
+mod envoy;
 pub mod gateway;
 mod plan;
 mod relay;
 mod request;
 pub mod settle;
+mod task;
 
 use crate::api::{Api, Asked, Spliced, Written};
 use crate::chat::{Request, Usage};
@@ -23,6 +25,7 @@ use crate::provider::Provider;
 use crate::route::{Model, Target};
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
+use task::Task;
 
 /// What Envoy is to do.
 #[derive(Debug, Default)]
@@ -111,6 +114,8 @@ pub struct Chat {
     asked: Rc<Asked>,
     /// Empty once an answer has begun: no attempt follows.
     body: Vec<u8>,
+    /// What is asked for, if it is no chat.
+    task: Option<Task>,
     /// The body read, once a target of another API needed it.
     request: OnceCell<Result<Rc<Request>, Error>>,
     pub plan: Vec<Planned>,

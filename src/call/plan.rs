@@ -65,7 +65,9 @@ impl Call {
         }
         let wanted = wanted(entry, target, provider);
         let ask = Ask { api: provider.spoken(chat.dialect).api, model: &entry.model, stream: chat.stream };
-        let ready = if chat.passes(ask.api) {
+        let ready = if let Some(task) = &chat.task {
+            chat.task_ready(task, provider, &entry.model)?
+        } else if chat.passes(ask.api) {
             let (spliced, losses) = spliced(provider, &ask, &wanted, Body::parse(&chat.body)?.value());
             accept(&losses, policy.on_loss)?;
             self.losses.extend(losses.iter().map(|loss| (target.provider, loss.what)));

@@ -4,7 +4,8 @@ use crate::api::{Api, Asked, Reader, Seen, Verdict, Writer};
 use crate::chat::{Event, Usage};
 use crate::error::Error;
 use crate::framing::sse;
-use crate::json;
+use crate::json::{self, Tree};
+use crate::task::Format;
 
 /// A stream being passed on.
 pub struct Relay {
@@ -17,6 +18,11 @@ pub struct Relay {
 enum How {
     /// The client speaks the provider's API: its bytes are watched.
     Same(Same),
+    /// No chat: only what was used is looked for.
+    Task {
+        frames: sse::Decoder,
+        format: &'static Format,
+    },
     Other {
         reader: Box<dyn Reader>,
         writer: Box<dyn Writer>,
@@ -44,6 +50,12 @@ impl Relay {
         Self::new(How::Other { reader: provider.reader(), writer: dialect.writer(asked) })
     }
 
+    pub fn task(format: &'static Format) -> Self {
+        let mut relay = Self::new(How::Task { frames: sse::Decoder::new(), format });
+        relay.seen.ended = true;
+        relay
+    }
+
     fn new(how: How) -> Self {
         Self { how, seen: Seen::default(), begun: false }
     }
@@ -53,6 +65,19 @@ impl Relay {
         let (seen, begun) = (&mut self.seen, &mut self.begun);
         match &mut self.how {
             How::Same(same) => same.feed(bytes, seen, begun),
+            How::Task { frames, format } => {
+                frames.feed(bytes, &mut |frame| {
+                    let Some(data) = frame.data else { return };
+                    *begun = true;
+                    seen.content = true;
+                    if memchr::memmem::find(data, b"\"usage\"").is_some()
+                        && let Ok(event) = Tree::default().read(data)
+                    {
+                        seen.usage = (format.usage)(event).or(seen.usage);
+                    }
+                });
+                None
+            }
             How::Other { reader, writer } => {
                 let mut out = Vec::with_capacity(bytes.len());
                 reader.read(bytes, &mut |event| {
@@ -69,6 +94,7 @@ impl Relay {
     pub fn close(&mut self, dialect: &'static dyn Api, asked: &dyn Fn() -> Asked) -> Option<Vec<u8>> {
         let (seen, begun) = (&mut self.seen, &mut self.begun);
         match &mut self.how {
+            How::Task { .. } => None,
             How::Same(same) => {
                 let mut out = same.close(seen, begun);
                 if seen.error.is_none() && !seen.ended {

@@ -73,12 +73,19 @@ impl Call {
         let provider = self.provider(self.target(chat, entry)?.provider)?;
         let api = provider.spoken(chat.dialect).api;
         let same_api = same(api, chat.dialect);
-        let mut path = provider.chat_path(&Ask { api, model: &entry.model, stream: chat.stream });
+        let ask = Ask { api, model: &entry.model, stream: chat.stream };
+        let mut path = match &chat.task {
+            Some(task) => super::task::path(provider, &ask, task.format),
+            None => provider.chat_path(&ask),
+        };
         if same_api && !path.contains('?') {
             path.push_str(&self.query);
         }
         let mut headers = provider.request_headers("POST", &path, &self.client, same_api);
-        headers.fix("content-type", "application/json");
+        match &chat.task {
+            Some(task) => headers.push("content-type", task.content_type.as_str()),
+            None => headers.fix("content-type", "application/json"),
+        }
         let body = match ready {
             Ready::Same(spliced) if spliced.edits.is_empty() => None,
             Ready::Same(spliced) => Some(json::splice(&chat.body, &spliced.edits)),

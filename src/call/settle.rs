@@ -157,6 +157,7 @@ impl Call {
         let entry = Entry {
             dialect: labels.dialect.unwrap_or("none"),
             path: cut(&self.path),
+            operation: chat.map(|chat| chat.task.as_ref().map_or("chat", |task| task.format.operation.name())),
             model: chat.map(|chat| cut(&chat.asked_model)),
             target_model: used.and_then(|(attempt, chat)| Some(&*chat.plan.get(attempt.planned)?.model)).map(cut),
             provider: provider.as_deref(),

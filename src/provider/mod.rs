@@ -1,6 +1,6 @@
 //! Who serves: what a kind of provider needs besides its wire format: host, path, credential, fixed headers.
 //!
-//! May use: api, chat, http, json, secret.
+//! May use: api, chat, http, json, secret, task.
 //!
 //! To add a kind: one file with a `static` of [`Kind`], and its line in [`PROVIDERS`]. What it does not say it has from
 //! [`Kind::COMPATIBLE`]: a vendor that speaks OpenAI's API at a host of its own is three lines.
@@ -13,6 +13,7 @@ use crate::chat::Losses;
 use crate::http::Headers;
 use crate::json::{Edit, Value};
 use crate::secret::Secret;
+use crate::task::Format;
 use std::rc::Rc;
 
 /// Every kind of provider, by the name that `api` has in the configuration.
@@ -37,10 +38,14 @@ pub struct Kind {
     pub headers: &'static [(&'static str, &'static str)],
     /// Headers of a client of the same API that go along.
     pub carried: &'static [&'static str],
-    /// The path of a request, where it is not the base and the API's own.
-    pub path: Option<fn(&Provider, &Ask<'_>) -> String>,
+    /// The path of a request, where it is not the base and the API's own, which it is given.
+    pub path: Option<fn(&Provider, &Ask<'_>, &str) -> String>,
     /// What it wants otherwise than the API that it speaks.
     pub adapt: Option<Adapt>,
+    /// What it offers besides chat: formats of `task`, by name.
+    pub tasks: &'static [&'static str],
+    /// As `adapt`, for those.
+    pub adapt_task: Option<fn(&Provider, &Format, Value<'_>) -> Vec<Edit>>,
 }
 
 impl Kind {
@@ -55,6 +60,17 @@ impl Kind {
         carried: &[],
         path: None,
         adapt: None,
+        // Not all offer all of it: what a server does not know it refuses itself.
+        tasks: &[
+            "openai-embeddings",
+            "openai-moderations",
+            "openai-images",
+            "openai-image-edits",
+            "openai-speech",
+            "openai-transcriptions",
+            "openai-translations",
+        ],
+        adapt_task: None,
     };
 }
 
@@ -167,10 +183,20 @@ impl Provider {
 
     /// The path of a chat request, with a query if it needs one.
     pub fn chat_path(&self, ask: &Ask<'_>) -> String {
+        self.full_path(ask, &ask.api.chat_path(ask.model, ask.stream))
+    }
+
+    /// The path of a request that has that one below its base.
+    pub fn full_path(&self, ask: &Ask<'_>, below: &str) -> String {
         match self.kind.path {
-            Some(path) => path(self, ask),
-            None => self.path(self.spoken(ask.api), &ask.api.chat_path(ask.model, ask.stream)),
+            Some(path) => path(self, ask, below),
+            None => self.path(self.spoken(ask.api), below),
         }
+    }
+
+    /// Whether it speaks that format.
+    pub fn does(&self, format: &Format) -> bool {
+        self.kind.tasks.contains(&format.name)
     }
 
     pub fn path(&self, spoken: &Spoken, below: &str) -> String {

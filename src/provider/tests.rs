@@ -28,6 +28,9 @@ fn every_kind_has_a_name_of_its_own_and_an_api_that_exists() {
     for (i, kind) in PROVIDERS.iter().enumerate() {
         assert!(PROVIDERS[..i].iter().all(|other| other.name != kind.name), "{}", kind.name);
         assert!(!kind.apis.is_empty(), "{}", kind.name);
+        for task in kind.tasks {
+            assert!(crate::task::by_name(task).is_some(), "{}: {task}", kind.name);
+        }
         let settings = |template: &str| {
             template.split('{').skip(1).map(|rest| rest.split('}').next().unwrap().to_owned()).collect::<Vec<_>>()
         };

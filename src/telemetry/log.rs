@@ -8,6 +8,8 @@ pub struct Entry<'a> {
     pub dialect: &'a str,
     /// As the client asked for it, without its query, cut to 256 bytes: an attempt has put its own in the request.
     pub path: &'a str,
+    /// `chat` or that of a task; absent where nothing was asked of a model.
+    pub operation: Option<&'static str>,
     /// As the client wrote it, cut to 256 bytes.
     pub model: Option<&'a str>,
     /// The provider's name of the model used.
@@ -65,6 +67,7 @@ impl Entry<'_> {
         json.push(b'{');
         write::text(&mut json, "dialect", self.dialect);
         write::text(&mut json, "path", self.path);
+        known(&mut json, "operation", self.operation);
         known(&mut json, "model", self.model);
         known(&mut json, "target_model", self.target_model);
         known(&mut json, "provider", self.provider);

@@ -1,0 +1,90 @@
+//! What Envoy brings besides a body, and what it is told: headers that lead a call, errors of its own in the client's
+//! shape.
+
+use super::{CLUSTER, Step};
+use crate::api::Api;
+use crate::error::{Error, Fault, Kind};
+use crate::http::{Change, Edits, Headers, Reply};
+use crate::provider::CLIENT_CREDENTIALS;
+use crate::route::Retry;
+
+/// What a request's headers leave to know while its body is on the way.
+pub(super) struct Arrival {
+    pub(super) method: String,
+    /// With its `?`, or empty.
+    pub(super) query: String,
+    pub(super) content_type: String,
+    /// What an attempt may want of the client's headers.
+    pub(super) client: Headers,
+    /// Takes from them what no provider may see, and a client's own word on what only the gateway says.
+    pub(super) edits: Edits,
+}
+
+impl Arrival {
+    pub(super) fn of(headers: Headers, wanted: impl Fn(&str) -> bool) -> Self {
+        let full = headers.text(":path").unwrap_or("/");
+        let query = full.find('?').and_then(|at| full.get(at..)).unwrap_or_default().to_owned();
+        let method = headers.text(":method").unwrap_or("GET").to_owned();
+        let content_type = headers.text("content-type").unwrap_or("application/json").to_owned();
+        let mut edits = Edits::default();
+        let client = headers.pick(|name| {
+            let internal = name.starts_with("x-sluice-") || name.starts_with("x-envoy-");
+            if internal || CLIENT_CREDENTIALS.contains(&name) {
+                edits.remove(name.to_owned());
+            }
+            wanted(name)
+        });
+        Self { method, query, content_type, client, edits }
+    }
+}
+
+/// What Envoy must know: where to send, how often, how long.
+pub(super) fn to_envoy(edits: &mut Edits, cluster: &str, targets: usize, stream: bool, retry: Option<&Retry>) {
+    edits.set(CLUSTER, cluster);
+    match targets {
+        0 | 1 => edits.fix("x-envoy-max-retries", "0"),
+        several => edits.set("x-envoy-max-retries", several.saturating_sub(1).to_string()),
+    }
+    let Some(retry) = retry else { return };
+    let on = match (retry.on.contains(&Kind::Unreachable), retry.on.contains(&Kind::Timeout)) {
+        (true, _) => "connect-failure,refused-stream,reset,retriable-headers",
+        (false, true) => "reset,retriable-headers",
+        (false, false) => "retriable-headers",
+    };
+    if targets > 1 {
+        edits.fix("x-envoy-retry-on", on);
+    }
+    let limit = retry.limit(stream);
+    if limit > 0 {
+        edits.set("x-envoy-upstream-rq-per-try-timeout-ms", limit.to_string());
+    }
+}
+
+/// An error that Envoy made of itself, by its status.
+pub(super) fn envoys(status: u16) -> Error {
+    let (kind, message) = match status {
+        413 => (Kind::InvalidRequest, "the request body is too large"),
+        408 => (Kind::Timeout, "the request took too long to arrive"),
+        504 => (Kind::Timeout, "the provider took too long to answer"),
+        404 => (Kind::NotFound, "no route leads to the provider of this model"),
+        400..=499 => (Kind::of_status(status), "the request was refused"),
+        _ => (Kind::Unreachable, "no provider of this model could be reached"),
+    };
+    Error::new(kind, Fault::Gateway, message).with_status(status)
+}
+
+/// Gives Envoy's own error the client's shape. Without a body to replace, only the status can be told.
+pub(super) fn replace(dialect: &'static dyn Api, came: u16, error: &Error, end: bool) -> Step {
+    if came < 400 {
+        return Step::go();
+    }
+    let (status, body) = dialect.write_error(error);
+    if end {
+        return Step::reply(Reply::json(status, body));
+    }
+    let mut edits = Edits::default();
+    edits.set(":status", status.to_string());
+    edits.fix("content-type", "application/json");
+    edits.set_body_len(body.len());
+    Step { headers: Change::Some(edits), body: Some(body), ..Step::go() }
+}
