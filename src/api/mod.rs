@@ -11,12 +11,13 @@ mod shared;
 
 use crate::chat::{Answer, Event, Losses, Request, Usage};
 use crate::error::Error;
+use crate::framing;
 use crate::http::Headers;
 use crate::json::{Edit, Value};
 use std::borrow::Cow;
 
 /// The media type of server-sent events.
-pub const SSE: &str = "text/event-stream";
+pub const SSE: &str = crate::framing::sse::MEDIA_TYPE;
 
 /// Every wire format. Where two have a path in common, the one that asks for more of a request comes first.
 pub static APIS: &[&dyn Api] = &[&anthropic::Anthropic, &openai::OpenAi];
@@ -173,6 +174,11 @@ pub trait Api: Sync {
 
     /// The path of a chat request, below the base: `/chat/completions`. A query may follow.
     fn chat_path(&self, model: &str, stream: bool) -> Cow<'static, str>;
+
+    /// How a stream of this API is cut into events.
+    fn framing(&self) -> framing::Kind {
+        framing::Kind::Sse
+    }
 
     fn write_request(&self, request: &Request, target: &Target<'_>) -> Written;
 

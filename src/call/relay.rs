@@ -3,7 +3,7 @@
 use crate::api::{Api, Asked, Reader, Seen, Verdict, Writer};
 use crate::chat::{Event, Usage};
 use crate::error::Error;
-use crate::framing::sse;
+use crate::framing::{self, Frame, sse};
 use crate::json::{self, Tree};
 use crate::task::Format;
 
@@ -31,18 +31,23 @@ enum How {
 
 struct Same {
     api: &'static dyn Api,
-    frames: sse::Decoder,
+    frames: framing::Decoder,
     hide_usage: bool,
     rename: Option<String>,
     /// Bytes taken in that no frame has given back yet.
     held: usize,
+    /// A frame was corrupt: what came since is no use.
+    lost: bool,
     /// A frame that was not passed on ended in CR; the LF that may follow belongs to it.
     after_cr: bool,
 }
 
 impl Relay {
     pub fn same(api: &'static dyn Api, hide_usage: bool, rename: Option<String>) -> Self {
-        let same = Same { api, frames: sse::Decoder::new(), hide_usage, rename, held: 0, after_cr: false };
+        let kind = api.framing();
+        // Only server-sent events are rewritten.
+        let rename = rename.filter(|_| kind == framing::Kind::Sse);
+        let same = Same { api, frames: kind.decoder(), hide_usage, rename, held: 0, lost: false, after_cr: false };
         Self::new(How::Same(same))
     }
 
@@ -97,9 +102,9 @@ impl Relay {
             How::Task { .. } => None,
             How::Same(same) => {
                 let mut out = same.close(seen, begun);
-                if seen.error.is_none() && !seen.ended {
-                    let error = broke_off();
-                    let mut end = b"\n\n".to_vec();
+                if !seen.ended && (seen.error.is_none() || same.lost) {
+                    let error = seen.error.take().unwrap_or_else(broke_off);
+                    let mut end = if same.binary() { Vec::new() } else { b"\n\n".to_vec() };
                     dialect.writer(asked()).write(&Event::Error(error.clone()), &mut end);
                     out.get_or_insert_default().extend_from_slice(&end);
                     seen.error = Some(error);
@@ -124,12 +129,30 @@ pub fn broke_off() -> Error {
     Error::provider(crate::error::Kind::BadAnswer, "the provider's stream broke off")
 }
 
+/// A stream with a frame that its checksums, or lengths, say is not what was sent.
+fn corrupt(what: &str) -> Error {
+    let what = ["the provider's stream broke off: ", what].concat();
+    Error::provider(crate::error::Kind::BadAnswer, what)
+}
+
 impl Same {
+    /// Frames of which a part is worth nothing to a client.
+    fn binary(&self) -> bool {
+        self.api.framing() == framing::Kind::EventStream
+    }
+
+    /// Whether what goes out may be other bytes than those that came, or the same ones later: whole frames, so that an
+    /// error can follow the last.
+    fn edits(&self) -> bool {
+        self.hide_usage || self.rename.is_some() || self.binary()
+    }
+
     fn feed(&mut self, bytes: &[u8], seen: &mut Seen, begun: &mut bool) -> Option<Vec<u8>> {
-        let Self { api, frames, hide_usage, rename, held, after_cr } = self;
-        if !*hide_usage && rename.is_none() {
+        let passes = !self.edits();
+        let Self { api, frames, hide_usage, rename, held, lost, after_cr } = self;
+        if passes {
             frames.feed(bytes, &mut |frame| {
-                watch(*api, &frame, false, seen, begun);
+                watch(*api, &frame, false, seen, begun, lost);
             });
             return None;
         }
@@ -139,7 +162,7 @@ impl Same {
         let mut out = Vec::with_capacity(bytes.len());
         frames.feed(bytes, &mut |frame| {
             given = given.saturating_add(frame.raw.len());
-            let verdict = watch(*api, &frame, *hide_usage, seen, begun);
+            let verdict = watch(*api, &frame, *hide_usage, seen, begun, lost);
             changed |= change(&frame, verdict, rename.as_deref(), after_cr, &mut out);
         });
         *held = held.saturating_add(bytes.len()).saturating_sub(given);
@@ -147,11 +170,11 @@ impl Same {
     }
 
     fn close(&mut self, seen: &mut Seen, begun: &mut bool) -> Option<Vec<u8>> {
-        let Self { api, frames, hide_usage, rename, held, after_cr } = self;
-        let edits = *hide_usage || rename.is_some();
+        let edits = self.edits();
+        let Self { api, frames, hide_usage, rename, held, lost, after_cr } = self;
         let mut out = Vec::new();
         frames.close(&mut |frame| {
-            let verdict = watch(*api, &frame, *hide_usage, seen, begun);
+            let verdict = watch(*api, &frame, *hide_usage, seen, begun, lost);
             change(&frame, verdict, rename.as_deref(), after_cr, &mut out);
         });
         *held = 0;
@@ -159,20 +182,22 @@ impl Same {
     }
 }
 
-fn watch(api: &dyn Api, frame: &sse::Frame<'_>, hide: bool, seen: &mut Seen, begun: &mut bool) -> Verdict {
+fn watch(api: &dyn Api, frame: &Frame<'_>, hide: bool, seen: &mut Seen, begun: &mut bool, lost: &mut bool) -> Verdict {
+    if let Some(what) = frame.corrupt.filter(|_| seen.error.is_none()) {
+        *lost = true;
+        seen.error = Some(corrupt(what));
+    }
+    if *lost || frame.corrupt.is_some() {
+        // The client's decoder would stop at it: it gets an error in its place.
+        return Verdict::Hide;
+    }
     let Some(data) = frame.data else { return Verdict::Pass };
     *begun = true;
     api.watch_event(frame.name, data, hide, seen)
 }
 
 /// Writes the frame as the client gets it; whether that differs from what came.
-fn change(
-    frame: &sse::Frame<'_>,
-    verdict: Verdict,
-    rename: Option<&str>,
-    after_cr: &mut bool,
-    out: &mut Vec<u8>,
-) -> bool {
+fn change(frame: &Frame<'_>, verdict: Verdict, rename: Option<&str>, after_cr: &mut bool, out: &mut Vec<u8>) -> bool {
     let rest = frame.raw.strip_prefix(b"\n").filter(|_| *after_cr);
     *after_cr = frame.raw.ends_with(b"\r");
     if verdict == Verdict::Hide {

@@ -1,5 +1,7 @@
 //! Server-sent events, in every form the WHATWG standard allows.
 
+pub use super::Frame;
+
 use memchr::{memchr, memchr2};
 
 /// Largest event held while its end has not arrived. Providers' largest, a whole image or file, stay far below.
@@ -8,20 +10,9 @@ pub const MAX_EVENT_BYTES: usize = 1 << 20;
 /// What the buffer of held bytes may keep between events.
 const KEPT_CAPACITY: usize = 16 << 10;
 
-const BOM: &[u8] = b"\xEF\xBB\xBF";
+pub const MEDIA_TYPE: &str = "text/event-stream";
 
-/// An event, or bytes that make none: a comment, fields without data, half of a line's end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Frame<'a> {
-    /// The event's type; empty when not named, which means `message`.
-    pub name: &'a [u8],
-    /// Data lines joined by LF. `None`: there is no event here.
-    pub data: Option<&'a [u8]>,
-    /// All bytes of the frame, its end included.
-    pub raw: &'a [u8],
-    /// The event outgrew the decoder's limit. Its further bytes follow as frames with nothing but `raw`.
-    pub too_long: bool,
-}
+const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// Where in a line the stream stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,7 +206,7 @@ fn read(raw: &[u8], lines: &[u8], joined: &mut Vec<u8>, sink: &mut dyn FnMut(Fra
         }
     }
     let data = if several { Some(joined.as_slice()) } else { data };
-    sink(Frame { name, data, raw, too_long: false });
+    sink(Frame { name, data, raw, ..Frame::default() });
 }
 
 /// Writes an event. A line's end in `data` begins another data line; one in `name` is left out.
