@@ -243,7 +243,7 @@ fn a_report_has_every_attempt_its_times_and_what_was_used() {
     assert_eq!(
         log,
         json!({
-            "dialect": "openai", "path": "/v1/chat/completions", "model": "m", "target_model": "m", "provider": "b",
+            "dialect": "openai", "path": "/v1/chat/completions", "operation": "chat", "model": "m", "target_model": "m", "provider": "b",
             "stream": true, "status": 200, "ended": "complete",
             "attempts": [
                 {"provider": "a", "cluster": "a", "model": "m", "status": 529, "outcome": "overloaded", "duration_ms": 100},

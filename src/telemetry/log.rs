@@ -162,6 +162,7 @@ mod tests {
         let entry = Entry {
             dialect: "anthropic",
             path: "/v1/messages",
+            operation: Some("chat"),
             model: Some("asked"),
             target_model: Some("m"),
             provider: Some("q"),
@@ -176,7 +177,7 @@ mod tests {
             losses: vec!["top_k", "seed"],
         };
         let expected = concat!(
-            r#"{"dialect":"anthropic","path":"/v1/messages","model":"asked","target_model":"m","provider":"q","stream":true,"#,
+            r#"{"dialect":"anthropic","path":"/v1/messages","operation":"chat","model":"asked","target_model":"m","provider":"q","stream":true,"#,
             r#""status":200,"ended":"error","error":"timeout","attempts":[{"provider":"p","cluster":"c","model":"m","status":0,"#,
             r#""outcome":"timeout","duration_ms":7},{"provider":"q","cluster":"c","model":"m","status":200,"outcome":"ok","#,
             r#""duration_ms":7}],"usage":{"input":1,"cached_input":2,"cache_write":3,"output":4,"#,

@@ -86,12 +86,12 @@ pub fn write_url(out: &mut Vec<u8>, source: &Source) {
 }
 
 /// The signature of a call, in the form that Google's own endpoint of this API gives it.
-pub(super) fn signature<'a>(call: &Value<'a>) -> Option<Cow<'a, str>> {
+pub fn signature<'a>(call: &Value<'a>) -> Option<Cow<'a, str>> {
     call.at(&["extra_content", "google", "thought_signature"])?.text().filter(|text| !text.is_empty())
 }
 
 /// Writes what [`signature`] reads.
-pub(super) fn write_signature(out: &mut Vec<u8>, signature: &str) {
+pub fn write_signature(out: &mut Vec<u8>, signature: &str) {
     out.extend_from_slice(br#","extra_content":{"google":{"thought_signature":"#);
     quote(out, signature);
     out.extend_from_slice(b"}}");
