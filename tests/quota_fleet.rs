@@ -61,9 +61,9 @@ fn a_store_that_was_away_is_told_all() {
     }
 }
 
-/// Longer than the store keeps a lease: what it takes back, the Envoy must not give out any more.
+/// For so long that the store would take any lease back that it may: what was used and not told must not be lent again.
 #[test]
-fn envoys_that_are_cut_off_stop_before_their_leases_are_taken_back() {
+fn envoys_that_are_cut_off_come_back_without_a_limit_passed() {
     let figures = run(Plan {
         length: 1_500_000,
         calls_per_second: 20,

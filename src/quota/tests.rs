@@ -174,6 +174,17 @@ fn lost_calls_lapse_and_long_ones_are_extended() {
 }
 
 #[test]
+fn a_call_that_is_settled_takes_its_own_and_leaves_lost_ones_to_their_deadline() {
+    let memory = Memory::with(4);
+    let (quota, rule) = (memory.quota(), rule(Unit::Tokens, Window::Total, 10));
+    let _lost = reserve(&quota, &[&rule], 4, &at(NOW)).unwrap();
+    let long = reserve(&quota, &[&rule], 4, &When { ttl: 600_000, ..at(NOW) }).unwrap();
+    settle(&quota, long, 1, NOW + 1);
+    assert_eq!(taken(&quota, &rule, NOW + 1), (1, 4));
+    assert_eq!(taken(&quota, &rule, NOW + 90_000), (1, 0));
+}
+
+#[test]
 fn what_is_settled_after_its_window_counts_in_it_and_not_in_the_next() {
     let memory = Memory::with(4);
     let (quota, rule) = (memory.quota(), rule(Unit::Requests, Window::Calendar(1, Span::Minute), 5));

@@ -128,3 +128,13 @@ fn the_end_of_a_window_is_told_and_nothing_of_it_is_kept() {
     assert!(!past.owes());
     assert_eq!(past.due(SLOT, 0, DAY.end + ADMIT), None);
 }
+
+#[test]
+fn a_lease_is_the_envoys_until_its_window_is_over() {
+    let mut lease = Lease { stays: RECLAIM_TOTAL, ..Lease::new(DAY, 1000, 0) };
+    let message = lease.ask(SLOT, 0, 10, NOW);
+    assert!(NOW.saturating_add(message.lease_ms) >= DAY.end && message.keep_ms > message.lease_ms);
+    let mut total = Lease { stays: RECLAIM, ..Lease::new(Piece { start: 0, end: Millis::MAX }, 1000, 0) };
+    let message = total.ask(SLOT, 0, 10, NOW);
+    assert_eq!((message.lease_ms, message.keep_ms), (RECLAIM, 0), "a total has no end");
+}

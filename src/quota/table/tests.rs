@@ -100,3 +100,30 @@ fn keys_that_clients_choose_leave_room_for_others() {
     assert_eq!(own, WAYS - OPEN_WAYS, "each has its own");
     assert!((0..WAYS - OPEN_WAYS).all(|key| !admitted(&memory, &named, key as u64, NOW)));
 }
+
+/// What other Envoys count for one key cannot be counted here for many.
+#[test]
+fn keys_of_the_fleet_share_no_counter_and_make_room_once_the_store_knows_all() {
+    let memory = Memory::with(1);
+    let mut shared = Rule::new("fleet", crate::quota::Unit::Requests, Window::Calendar(1, Span::Day), 100);
+    shared.store = crate::quota::Store::Fleet(crate::quota::Down::Deny);
+    let shared = Rc::new(shared);
+    let quota = Quota::new(Table::open(&memory));
+    let mut messages = Vec::new();
+    let mut ask = |key: usize| {
+        let asks = [Ask { rule: &shared, slot: shared.slot(&[("consumer", &key.to_string())]) }];
+        let upper = Amounts { requests: 1, ..Amounts::default() };
+        quota.reserve(&asks, &upper, &When { now: NOW, ttl: 60_000, failed: false }, &mut messages)
+    };
+    assert!((0..WAYS).all(|key| matches!(ask(key), Reserved::Ask)));
+    let Reserved::Refused(refusal) = ask(WAYS) else { panic!("there is room") };
+    assert_eq!(refusal.reason, Reason::Closed(Closed::Full));
+    let message = messages[0];
+    let (seq, born) = (message.seq, 1);
+    let answer = crate::quota::Answer { born, seq, lease: 0, free: 0, share: 0, before: 0, used: 0 };
+    assert!(quota.answered(message.slot, message.start, &answer, NOW).is_some());
+    let asks = [Ask { rule: &shared, slot: shared.slot(&[("consumer", &WAYS.to_string())]) }];
+    let upper = Amounts { requests: 1, ..Amounts::default() };
+    let when = When { now: NOW, ttl: 60_000, failed: false };
+    assert!(matches!(quota.reserve(&asks, &upper, &when, &mut messages), Reserved::Ask));
+}
