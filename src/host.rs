@@ -14,8 +14,17 @@ pub trait Shared {
     fn store(&self, key: &str, value: &[u8], cas: Option<u32>) -> bool;
 }
 
+/// What Envoy verified of the client. Asked only where it is needed: each answer costs a call out of the module.
+pub trait Verified {
+    /// The text of a claim, by the path to it, of a token that `jwt_authn` verified.
+    fn claim(&self, path: &[String]) -> Option<String>;
+
+    /// The first URI in the client's certificate.
+    fn peer(&self) -> Option<String>;
+}
+
 /// Asked only where it is needed: a look at the clock costs a call out of the module.
-pub trait Host: Shared {
+pub trait Host: Shared + Verified {
     fn now(&self) -> Millis;
 
     /// Whether a call that is over was ended by its client. Asked when it is logged.

@@ -189,8 +189,12 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 
 /// The fields that the configuration's reader knows, from its lists of them.
 fn fields() -> BTreeSet<String> {
+    fields_of(&["reader", "provider", "model"])
+}
+
+fn fields_of(files: &[&str]) -> BTreeSet<String> {
     let mut fields = BTreeSet::new();
-    for file in ["reader", "provider", "model"] {
+    for file in files {
         let text = read(&format!("src/config/{file}.rs"));
         for list in text.split("&[").skip(1).filter(|list| !list.starts_with('&')) {
             let list = list.split(']').next().unwrap();
@@ -241,6 +245,7 @@ fn every_field_and_value_of_the_configuration_is_documented() {
     }
     let page = "docs/configuration.md";
     documents(page, fields);
+    documents("docs/consumers.md", fields_of(&["consumer"]));
     documents(page, sluice::route::STRATEGIES.iter().map(|strategy| strategy.name()));
     documents(page, ["refuse", "drop", "asked", "provider", "gateway"]);
 }

@@ -6,6 +6,7 @@ use super::task::{self, Task};
 use super::{Call, Chat, Ending, Outcome, RETRY, Shared, Step, Work};
 use crate::api::{APIS, Api, Asked, Line, Named, Operation};
 use crate::config::{AnswerModel, Policy};
+use crate::consumer::{Consumer, Identity};
 use crate::error::{Error, Fault, Kind};
 use crate::host::{Host, Millis};
 use crate::http::{Change, Edits, Headers, Reply};
@@ -16,21 +17,23 @@ use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 /// What a path has that no dialect knows.
-fn default_dialect() -> Option<&'static dyn Api> {
+pub(super) fn default_dialect() -> Option<&'static dyn Api> {
     crate::api::by_name("openai")
 }
 
 /// The gateway role's side of one client request.
 pub struct Gateway {
-    policy: Rc<Policy>,
+    pub(super) policy: Rc<Policy>,
     id: u64,
     started: Millis,
     /// Without its query.
-    path: String,
-    state: State,
+    pub(super) path: String,
+    /// `None`: everybody may call, or it is not known yet.
+    pub(super) identity: Option<Identity>,
+    pub(super) state: State,
 }
 
-enum State {
+pub(super) enum State {
     New,
     /// The body is on its way.
     Reading {
@@ -53,6 +56,8 @@ pub struct Refused {
     pub model: Option<String>,
     pub status: u16,
     pub error: Option<Kind>,
+    /// Who called, if that is known.
+    pub caller: Option<Rc<Consumer>>,
 }
 
 /// What there is to settle when the call is over.
@@ -65,7 +70,7 @@ pub enum Over<'g> {
 impl Gateway {
     /// `id` is never used twice on this worker.
     pub fn new(policy: Rc<Policy>, id: u64) -> Self {
-        Self { policy, id, started: 0, path: String::new(), state: State::New }
+        Self { policy, id, started: 0, path: String::new(), identity: None, state: State::New }
     }
 
     /// The call, once it goes to a provider.
@@ -91,7 +96,7 @@ impl Gateway {
         }
     }
 
-    pub fn request_headers(&mut self, headers: Headers, end: bool, host: &dyn Host) -> Step {
+    pub fn request_headers(&mut self, mut headers: Headers, end: bool, host: &dyn Host) -> Step {
         self.started = host.now();
         let method = headers.text(":method").unwrap_or_default();
         let full = headers.text(":path").unwrap_or_default();
@@ -99,18 +104,36 @@ impl Gateway {
         self.path = path.to_owned();
         let line = Line { method, path, query, headers: &headers };
         let found = APIS.iter().find_map(|api| Some((*api, api.operation(&line)?)));
-        match found {
-            Some((dialect, Operation::Chat(named))) => self.awaited(dialect, None, named, headers, end),
-            Some((dialect, Operation::ListModels)) => self.list_models(dialect),
-            Some((dialect, Operation::Model(name))) => self.show_model(dialect, &name),
-            None => {
-                let task = FORMATS.iter().find_map(|format| Some((*format, (format.takes)(&line)?)));
-                let task = task.and_then(|(format, named)| Some((crate::api::by_name(format.dialect)?, format, named)));
-                match task {
-                    Some((dialect, format, named)) => self.awaited(dialect, Some(format), named, headers, end),
-                    None => self.pass(headers),
+        let task = match found {
+            Some(_) => None,
+            None => FORMATS.iter().find_map(|format| Some((*format, (format.takes)(&line)?))),
+        };
+        let dialect = found.as_ref().map(|(dialect, _)| *dialect);
+        let dialect = dialect.or_else(|| task.as_ref().and_then(|(format, _)| crate::api::by_name(format.dialect)));
+        let policy = Rc::clone(&self.policy);
+        if let Some(consumers) = &policy.consumers {
+            match consumers.identify(self.started, &mut headers, host) {
+                Ok(identity) => self.identity = Some(identity),
+                Err(error) => {
+                    let Some(dialect) = dialect.or_else(default_dialect) else { return Step::go() };
+                    return self.refuse(dialect, None, &error);
                 }
             }
+        }
+        match (found, task, dialect) {
+            (Some((dialect, Operation::Chat(named))), ..) => self.awaited(dialect, None, named, headers, end),
+            (Some((dialect, Operation::ListModels)), ..) => self.list_models(dialect),
+            (Some((dialect, Operation::Model(name))), ..) => self.show_model(dialect, &name),
+            (None, Some((format, named)), Some(dialect)) => self.awaited(dialect, Some(format), named, headers, end),
+            _ => self.pass(headers),
+        }
+    }
+
+    /// Whether the caller may ask for a model of that name.
+    pub(super) fn may_ask(&self, model: &str) -> Result<(), Error> {
+        match &self.identity {
+            Some(Identity { consumer, .. }) if !consumer.may_ask(model) => Err(consumer.refusal(model)),
+            _ => Ok(()),
         }
     }
 
@@ -178,12 +201,19 @@ impl Gateway {
             }
         };
         let told = |error| (Some(model.clone()), error);
-        let (index, plan) = match plan::targets(&self.policy, &model, host) {
-            Err(_) if task.is_some() && self.policy.other_paths.is_some() => return Ok(self.pass_on(arrival)),
+        self.may_ask(&model).map_err(told)?;
+        let (index, mut plan) = match plan::targets(&self.policy, &model, host) {
+            Err(_) if task.is_some() && self.policy.other_paths.is_some() => return Ok(self.pass_on(dialect, arrival)),
             planned => planned.map_err(told)?,
         };
-
         let policy = Rc::clone(&self.policy);
+        if let Some(Identity { consumer, .. }) = &self.identity {
+            plan::allowed(&policy, index, &mut plan, consumer);
+            if plan.is_empty() {
+                return Err(told(consumer.refusal(&model)));
+            }
+        }
+
         let asked = Asked {
             model: model.clone(),
             rename: (policy.answer_model == AnswerModel::Asked).then(|| model.clone()),
@@ -220,11 +250,12 @@ impl Gateway {
         Ok(Step { headers: Change::Some(edits), ..Step::go() })
     }
 
-    fn call_of(&self, arrival: Arrival, work: Work) -> (Call, Edits) {
+    pub(super) fn call_of(&self, arrival: Arrival, work: Work) -> (Call, Edits) {
         let Arrival { method, query, client, edits, .. } = arrival;
         let call = Call {
             policy: Rc::clone(&self.policy),
             started: self.started,
+            caller: self.caller(),
             work,
             method,
             path: self.path.clone(),
@@ -241,61 +272,22 @@ impl Gateway {
         (call, edits)
     }
 
-    /// A path that no dialect knows.
-    fn pass(&mut self, headers: Headers) -> Step {
-        let path = self.path.as_str();
-        if self.policy.other_paths.is_none() {
-            let line = Line { method: "POST", path, query: "", headers: &headers };
-            let known = APIS.iter().find(|api| api.operation(&line).is_some());
-            let Some(dialect) = known.copied().or_else(default_dialect) else { return Step::go() };
-            let error = match known {
-                Some(_) => Error::new(Kind::NotFound, Fault::Client, format!("{path} takes POST")).with_status(405),
-                None => Error::new(Kind::NotFound, Fault::Client, format!("there is no path {}", cut(path))),
-            };
-            return self.refuse(dialect, None, &error.with_code("unknown_url"));
-        }
-        self.pass_on(Arrival::of(headers, |_| true))
-    }
-
-    /// To the provider for all that is not the gateway's own.
-    fn pass_on(&mut self, arrival: Arrival) -> Step {
-        let Some(other) = self.policy.other_paths.clone() else { return Step::go() };
-        let work = Work::Pass { provider: other.provider, cluster: other.cluster.clone() };
-        let (call, mut edits) = self.call_of(arrival, work);
-        to_envoy(&mut edits, &other.cluster, 1, false, None);
-        self.state = State::Calling(Rc::new(RefCell::new(call)));
-        Step { headers: Change::Some(edits), ..Step::go() }
-    }
-
-    fn list_models(&mut self, dialect: &'static dyn Api) -> Step {
-        let policy = Rc::clone(&self.policy);
-        let names: Vec<&str> = exact_names(&policy).collect();
-        let body = dialect.write_models(&names, 0);
-        self.done(dialect, Reply::json(200, body))
-    }
-
-    fn show_model(&mut self, dialect: &'static dyn Api, name: &str) -> Step {
-        if crate::route::find(&self.policy.models, name).is_none() {
-            let error =
-                Error::new(Kind::ModelNotFound, Fault::Client, format!("there is no model \"{}\" here", cut(name)));
-            return self.refuse(
-                dialect,
-                Some(name.to_owned()),
-                &error.with_code("model_not_found").with_param("model"),
-            );
-        }
-        self.done(dialect, Reply::json(200, dialect.write_model(name, 0)))
-    }
-
-    fn done(&mut self, dialect: &'static dyn Api, reply: Reply) -> Step {
-        let refused = Refused { dialect: dialect.name(), model: None, status: reply.status, error: None };
+    pub(super) fn done(&mut self, dialect: &'static dyn Api, reply: Reply) -> Step {
+        let refused =
+            Refused { dialect: dialect.name(), model: None, status: reply.status, error: None, caller: self.caller() };
         self.state = State::Replied(refused);
         Step::reply(reply)
     }
 
-    fn refuse(&mut self, dialect: &'static dyn Api, model: Option<String>, error: &Error) -> Step {
+    pub(super) fn caller(&self) -> Option<Rc<Consumer>> {
+        self.identity.as_ref().map(|identity| Rc::clone(&identity.consumer))
+    }
+
+    pub(super) fn refuse(&mut self, dialect: &'static dyn Api, model: Option<String>, error: &Error) -> Step {
         let (status, body) = dialect.write_error(error);
-        self.state = State::Replied(Refused { dialect: dialect.name(), model, status, error: Some(error.kind) });
+        let caller = self.caller();
+        self.state =
+            State::Replied(Refused { dialect: dialect.name(), model, status, error: Some(error.kind), caller });
         Step::reply(Reply::json(status, body))
     }
 
@@ -307,7 +299,9 @@ impl Gateway {
             State::Reading { dialect, refused, .. } => {
                 let status = read().status();
                 let error = envoys(status);
-                *refused = Some(Refused { dialect: dialect.name(), model: None, status, error: Some(error.kind) });
+                let caller = self.identity.as_ref().map(|identity| Rc::clone(&identity.consumer));
+                *refused =
+                    Some(Refused { dialect: dialect.name(), model: None, status, error: Some(error.kind), caller });
                 replace(*dialect, status, &error, end)
             }
             State::Calling(call) => call.borrow_mut().answered(end, read, host),
@@ -385,15 +379,4 @@ fn choose_first(call: &mut Call) -> Result<(), Error> {
         }
     }
     Err(refusal.unwrap_or_else(|| Error::new(Kind::Internal, Fault::Gateway, "the model has no target")))
-}
-
-fn exact_names(policy: &Policy) -> impl Iterator<Item = &str> {
-    policy.models.iter().filter_map(|model| match &model.pattern {
-        crate::route::Pattern::Exact(name) => Some(name.as_str()),
-        crate::route::Pattern::Prefix(_) => None,
-    })
-}
-
-fn cut(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(100).collect()
 }

@@ -3,10 +3,11 @@
 //! Each step is a function from what Envoy brought to a [`Step`]. The call itself is shared by the gateway role and
 //! every attempt: they run on the same worker.
 //!
-//! May use: api, chat, config, error, framing, host, http, json, provider, route, task, telemetry.
+//! May use: api, chat, config, consumer, error, framing, host, http, json, provider, route, task, telemetry.
 
 mod answer;
 pub mod attempt;
+mod elsewhere;
 mod envoy;
 pub mod gateway;
 mod plan;
@@ -18,6 +19,7 @@ mod task;
 use crate::api::{Api, Asked, Spliced, Written};
 use crate::chat::{Request, Usage};
 use crate::config::Policy;
+use crate::consumer::Consumer;
 use crate::error::{Error, Kind};
 use crate::host::Millis;
 use crate::http::{Change, Headers, Reply};
@@ -75,6 +77,8 @@ pub type Shared = Rc<RefCell<Call>>;
 pub struct Call {
     pub policy: Rc<Policy>,
     pub started: Millis,
+    /// Who called; `None`: everybody may.
+    pub caller: Option<Rc<Consumer>>,
     pub work: Work,
     /// What the client sent.
     client: Headers,

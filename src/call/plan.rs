@@ -4,6 +4,7 @@ use super::{Call, Chat, Planned, Ready, Terms, Work};
 use crate::api::{self, Api, Form, Spliced};
 use crate::chat::Losses;
 use crate::config::{OnLoss, Policy};
+use crate::consumer::Consumer;
 use crate::error::{Error, Fault, Kind};
 use crate::host::Host;
 use crate::json::{Body, Value, splice};
@@ -41,6 +42,15 @@ pub fn targets(policy: &Policy, asked: &str, host: &dyn Host) -> Result<(usize, 
         first.cooling = model.targets.get(first.target).is_some_and(|target| cooldowns.until(&target.key) > now);
     }
     Ok((index, plan))
+}
+
+/// Takes out of the plan what may not serve that consumer.
+pub fn allowed(policy: &Policy, model: usize, plan: &mut Vec<Planned>, consumer: &Consumer) {
+    let targets = policy.models.get(model).map(|model| model.targets.as_slice()).unwrap_or_default();
+    plan.retain(|planned| {
+        let region = targets.get(planned.target).and_then(|target| target.region.as_deref());
+        consumer.may_reach(&planned.model, region)
+    });
 }
 
 /// `provider/model`, the provider being one that the entry allows.

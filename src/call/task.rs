@@ -67,7 +67,7 @@ impl Chat {
             let what = task.format.operation.name();
             let error = Error::new(Kind::InvalidRequest, Fault::Client, "");
             let message = ["the provider of this model does not offer this: ", what].concat();
-            return Err(Error { message: message.into(), ..error }.with_code("unsupported_operation"));
+            return Err(Error { message, ..error }.with_code("unsupported_operation"));
         }
         if let Some(fields) = &task.fields {
             return Ok(Ready::Other(Written { body: renamed(&self.body, fields, model), ..Written::default() }));

@@ -4,7 +4,7 @@ use super::attempt::{Attempt, Place};
 use super::gateway::Gateway;
 use super::{Next, Shared as Calling, Step, settle};
 use crate::config::{self, Role};
-use crate::host::{Host, Millis, Shared};
+use crate::host::{Host, Millis, Shared, Verified};
 use crate::http::{Change, Headers};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
@@ -26,6 +26,16 @@ impl Shared for Process {
     fn store(&self, key: &str, value: &[u8], _: Option<u32>) -> bool {
         self.data.borrow_mut().insert(key.to_owned(), value.to_vec());
         true
+    }
+}
+
+impl Verified for Process {
+    fn claim(&self, _: &[String]) -> Option<String> {
+        None
+    }
+
+    fn peer(&self) -> Option<String> {
+        None
     }
 }
 

@@ -24,9 +24,16 @@ impl<'v> Reader<'v> {
 
     /// Of a member, there or not.
     pub(super) fn problem_at(&mut self, node: &Node, name: &str, message: Arguments<'_>) {
+        let path = match self.problems.len() < MAX_PROBLEMS {
+            true => join(&self.document.path_of(node), name),
+            false => String::new(),
+        };
+        self.told(path, message.to_string());
+    }
+
+    pub(super) fn told(&mut self, path: String, message: String) {
         if self.problems.len() < MAX_PROBLEMS {
-            let path = join(&self.document.path_of(node), name);
-            self.problems.push(Problem { path, message: message.to_string() });
+            self.problems.push(Problem { path, message });
         } else if self.problems.len() == MAX_PROBLEMS {
             self.problems
                 .push(Problem { path: String::new(), message: "there are more problems than these".to_owned() });

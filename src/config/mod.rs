@@ -1,8 +1,9 @@
 //! The configuration document, checked into a policy. All that is wrong with it is found at once, each with its path.
 //!
-//! May use: api, error, host, json, provider, route, secret.
+//! May use: api, consumer, error, host, json, provider, route, secret.
 
 mod check;
+mod consumer;
 mod model;
 mod node;
 mod provider;
@@ -10,6 +11,7 @@ mod reader;
 mod structure;
 mod suggest;
 
+use crate::consumer::Consumers;
 use crate::error::Kind;
 use crate::json::Tree;
 use crate::provider::Provider;
@@ -37,6 +39,8 @@ pub struct Policy {
     pub models: Vec<Model>,
     pub answer_model: AnswerModel,
     pub on_loss: OnLoss,
+    /// Who may call; `None`: everybody.
+    pub consumers: Option<Consumers>,
     /// Where paths go that no dialect knows; `None`: 404.
     pub other_paths: Option<OtherPaths>,
 }

@@ -106,17 +106,20 @@ impl<'v> Reader<'v> {
     }
 
     fn target(&mut self, node: &'v Node, providers: &[Provider], max_tokens: u64) -> Option<Target> {
-        self.fields(node, &["provider", "cluster", "model", "max_tokens"])?;
+        self.fields(node, &["provider", "cluster", "model", "max_tokens", "region"])?;
         let index = self.need(node, "provider").and_then(|name| self.provider_index(name, providers))?;
         let provider = providers.get(index)?;
         let cluster = self.cluster(node, provider)?;
         let model = self.text_in(node, "model");
         let max_tokens = self.count_in(node, "max_tokens").unwrap_or(max_tokens);
-        Some(target(provider, index, cluster, model, max_tokens))
+        let region = self.text_in(node, "region").map(str::to_owned);
+        let target = target(provider, index, cluster, model, max_tokens);
+        Some(Target { region: region.or(target.region), ..target })
     }
 }
 
 fn target(provider: &Provider, index: usize, cluster: String, model: Option<&str>, max_tokens: u64) -> Target {
     let key = format!("sluice.cool.{}.{cluster}.{}", provider.name, model.unwrap_or("*"));
-    Target { provider: index, cluster, model: model.map(str::to_owned), max_tokens, key }
+    let region = provider.setting("region").or_else(|| provider.setting("location")).map(str::to_owned);
+    Target { provider: index, cluster, model: model.map(str::to_owned), max_tokens, region, key }
 }

@@ -46,6 +46,8 @@ impl<'v> Reader<'v> {
             "answer_model",
             "on_loss",
             "other_paths",
+            "authentication",
+            "consumers",
         ];
         let top = self.document;
         self.fields(top, KNOWN)?;
@@ -56,7 +58,9 @@ impl<'v> Reader<'v> {
         let asked = self.word_in(top, "answer_model", &["provider", "asked"]) == Some(1);
         let drop = self.word_in(top, "on_loss", &["refuse", "drop"]) == Some(1);
         let other_paths = top.get("other_paths").and_then(|node| self.other_paths(node, &providers));
+        let consumers = self.consumers(top);
         Some(Policy {
+            consumers,
             providers,
             models: models.unwrap_or_default(),
             answer_model: if asked { AnswerModel::Asked } else { AnswerModel::Provider },

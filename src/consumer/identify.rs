@@ -3,7 +3,7 @@
 use super::list::{Consumers, is_name};
 use super::{Claims, Consumer, How, Identity, KEY_HEADERS, Source};
 use crate::error::{Error, Fault, Kind};
-use crate::host::Millis;
+use crate::host::{Millis, Verified};
 use crate::http::Headers;
 use crate::json::Tree;
 use crate::secret::Digest;
@@ -15,15 +15,6 @@ const MAX_KEY: usize = 512;
 
 /// Longest URI of a certificate that is looked up.
 const MAX_URI: usize = 1024;
-
-/// What Envoy verified of the client. Asked only where a source needs it: each answer costs a call out of the module.
-pub trait Verified {
-    /// The text of a claim, by the path to it. [`claim`] finds it in a token's payload.
-    fn claim(&self, path: &[String]) -> Option<String>;
-
-    /// The first URI in the client's certificate.
-    fn peer(&self) -> Option<String>;
-}
 
 /// The text at `path` in the claims as JSON. Anything but a string counts as absent.
 pub fn claim(claims: &str, path: &[String]) -> Option<String> {

@@ -11,7 +11,7 @@ mod list;
 mod table;
 mod time;
 
-pub use identify::{Verified, claim};
+pub use identify::claim;
 pub use list::{Anonymous, Consumers, Key, Written, Wrong};
 pub use time::end_of;
 
@@ -51,6 +51,11 @@ impl Consumer {
     /// Whether it may ask for a model of that name: byte for byte, no case folded.
     pub fn may_ask(&self, model: &str) -> bool {
         fits(self.models.as_deref(), model)
+    }
+
+    /// Whether nothing limits what it may ask for.
+    pub fn may_use_all(&self) -> bool {
+        self.models.is_none() && self.targets.is_none() && self.regions.is_none()
     }
 
     /// Whether a target may serve it: asked of the first and of every one that a call falls back to.

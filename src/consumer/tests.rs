@@ -1,5 +1,6 @@
 use super::table::{Row, Table};
 use super::*;
+use crate::host::Verified;
 use crate::http::Headers;
 use crate::secret::Digest;
 use std::cell::Cell;

@@ -45,7 +45,7 @@ pub struct Kind {
     /// What it offers besides chat: formats of `task`, by name.
     pub tasks: &'static [&'static str],
     /// As `adapt`, for those.
-    pub adapt_task: Option<fn(&Provider, &Format, Value<'_>) -> Vec<Edit>>,
+    pub adapt_task: Option<AdaptTask>,
 }
 
 impl Kind {
@@ -92,6 +92,9 @@ pub struct Ask<'a> {
 
 /// Finds what must change in a request that is in the provider's API already.
 pub type Adapt = fn(&Provider, Value<'_>, &Ask<'_>) -> Adapted;
+
+/// As [`Adapt`], for what is no chat.
+pub type AdaptTask = fn(&Provider, &Format, Value<'_>) -> Vec<Edit>;
 
 #[derive(Clone, Debug, Default)]
 pub struct Adapted {

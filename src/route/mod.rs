@@ -63,6 +63,8 @@ pub struct Target {
     pub model: Option<String>,
     /// For an API that must be told a limit, when the client gave none.
     pub max_tokens: u64,
+    /// Where it computes, as far as the configuration says.
+    pub region: Option<String>,
     /// Key of its cool-down in shared data.
     pub key: String,
 }

@@ -1,4 +1,4 @@
-use crate::host::{Host, Millis, Shared};
+use crate::host::{Host, Millis, Shared, Verified};
 use crate::telemetry::{Instrument, Name, Sample};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MetricType;
@@ -20,6 +20,27 @@ impl Shared for Envoy {
     fn store(&self, key: &str, value: &[u8], cas: Option<u32>) -> bool {
         hostcalls::set_shared_data(key, Some(value), cas).is_ok()
     }
+}
+
+impl Verified for Envoy {
+    fn claim(&self, path: &[String]) -> Option<String> {
+        let place = ["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", JWT_PAYLOAD];
+        let path: Vec<&str> = place.into_iter().chain(path.iter().map(String::as_str)).collect();
+        text(path)
+    }
+
+    fn peer(&self) -> Option<String> {
+        text(vec!["connection", "uri_san_peer_certificate"])
+    }
+}
+
+/// The `payload_in_metadata` of the provider in `jwt_authn`.
+const JWT_PAYLOAD: &str = "jwt_payload";
+
+/// A property that is text: numbers come as eight bytes that are none.
+fn text(path: Vec<&str>) -> Option<String> {
+    let value = hostcalls::get_property(path).ok().flatten()?;
+    String::from_utf8(value).ok().filter(|text| !text.is_empty() && !text.contains(char::is_control))
 }
 
 impl Host for Envoy {

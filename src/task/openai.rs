@@ -94,9 +94,7 @@ fn usage(body: Value<'_>) -> Option<Usage> {
     let input = count(&["prompt_tokens", "input_tokens"]);
     let output = count(&["completion_tokens", "output_tokens"]);
     let total = count(&["total_tokens"]);
-    if input.or(output).or(total).is_none() {
-        return None;
-    }
+    input.or(output).or(total)?;
     let detail = |of: &str, name: &str| given.at(&[of, name]).and_then(|value| value.count()).unwrap_or(0);
     Some(Usage {
         input: input.or(total).unwrap_or(0),

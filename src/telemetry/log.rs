@@ -15,6 +15,9 @@ pub struct Entry<'a> {
     /// The provider's name of the model used.
     pub target_model: Option<&'a str>,
     pub provider: Option<&'a str>,
+    /// Who called.
+    pub consumer: Option<&'a str>,
+    pub team: Option<&'a str>,
     pub stream: bool,
     /// What the client got; 0: it left before.
     pub status: u16,
@@ -71,6 +74,8 @@ impl Entry<'_> {
         known(&mut json, "model", self.model);
         known(&mut json, "target_model", self.target_model);
         known(&mut json, "provider", self.provider);
+        known(&mut json, "consumer", self.consumer);
+        known(&mut json, "team", self.team);
         write::flag(&mut json, "stream", self.stream);
         write::number(&mut json, "status", self.status.into());
         write::text(&mut json, "ended", self.ended);
@@ -166,6 +171,8 @@ mod tests {
             model: Some("asked"),
             target_model: Some("m"),
             provider: Some("q"),
+            consumer: Some("search"),
+            team: None,
             stream: true,
             status: 200,
             ended: "error",
@@ -177,7 +184,7 @@ mod tests {
             losses: vec!["top_k", "seed"],
         };
         let expected = concat!(
-            r#"{"dialect":"anthropic","path":"/v1/messages","operation":"chat","model":"asked","target_model":"m","provider":"q","stream":true,"#,
+            r#"{"dialect":"anthropic","path":"/v1/messages","operation":"chat","model":"asked","target_model":"m","provider":"q","consumer":"search","stream":true,"#,
             r#""status":200,"ended":"error","error":"timeout","attempts":[{"provider":"p","cluster":"c","model":"m","status":0,"#,
             r#""outcome":"timeout","duration_ms":7},{"provider":"q","cluster":"c","model":"m","status":200,"outcome":"ok","#,
             r#""duration_ms":7}],"usage":{"input":1,"cached_input":2,"cache_write":3,"output":4,"#,

@@ -1,6 +1,6 @@
 use std::cell::RefCell;
 
-use sluice::host::{Host as Clock, Millis, Shared};
+use sluice::host::{Host as Clock, Millis, Shared, Verified};
 use sluice::telemetry::{Instrument, Sample};
 
 use super::Worker;
@@ -23,6 +23,19 @@ impl Shared for Proxy<'_> {
 
     fn store(&self, key: &str, value: &[u8], cas: Option<u32>) -> bool {
         self.0.borrow_mut().set_shared_data(key.as_bytes(), value, cas.unwrap_or(0)).is_ok()
+    }
+}
+
+impl Verified for Proxy<'_> {
+    fn claim(&self, path: &[String]) -> Option<String> {
+        let path =
+            ["metadata\0filter_metadata\0envoy.filters.http.jwt_authn\0jwt_payload\0", &path.join("\0")].concat();
+        self.0.borrow_mut().property(&path).and_then(|text| String::from_utf8(text).ok())
+    }
+
+    fn peer(&self) -> Option<String> {
+        let uri = self.0.borrow_mut().property("connection\0uri_san_peer_certificate");
+        uri.and_then(|text| String::from_utf8(text).ok())
     }
 }
 

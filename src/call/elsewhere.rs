@@ -1,0 +1,77 @@
+//! What the gateway answers itself, and what it passes on unread.
+
+use super::Step;
+use super::Work;
+use super::envoy::{Arrival, to_envoy};
+use super::gateway::{Gateway, State, default_dialect};
+use crate::api::{APIS, Api, Line};
+use crate::config::Policy;
+use crate::error::{Error, Fault, Kind};
+use crate::http::{Change, Headers, Reply};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+impl Gateway {
+    /// A path that no dialect knows.
+    pub(super) fn pass(&mut self, headers: Headers) -> Step {
+        let path = self.path.as_str();
+        if self.policy.other_paths.is_none() {
+            let line = Line { method: "POST", path, query: "", headers: &headers };
+            let known = APIS.iter().find(|api| api.operation(&line).is_some());
+            let Some(dialect) = known.copied().or_else(default_dialect) else { return Step::go() };
+            let error = match known {
+                Some(_) => Error::new(Kind::NotFound, Fault::Client, format!("{path} takes POST")).with_status(405),
+                None => Error::new(Kind::NotFound, Fault::Client, format!("there is no path {}", cut(path))),
+            };
+            return self.refuse(dialect, None, &error.with_code("unknown_url"));
+        }
+        let Some(dialect) = default_dialect() else { return Step::go() };
+        self.pass_on(dialect, Arrival::of(headers, |_| true))
+    }
+
+    /// To the provider for all that is not the gateway's own. Not for one who may not use all models: nothing here
+    /// says which are meant.
+    pub(super) fn pass_on(&mut self, dialect: &'static dyn Api, arrival: Arrival) -> Step {
+        let Some(other) = self.policy.other_paths.clone() else { return Step::go() };
+        if self.identity.as_ref().is_some_and(|identity| !identity.consumer.may_use_all()) {
+            let message = "this path is for keys that may use every model";
+            return self.refuse(dialect, None, &Error::new(Kind::Permission, Fault::Client, message));
+        }
+        let work = Work::Pass { provider: other.provider, cluster: other.cluster.clone() };
+        let (call, mut edits) = self.call_of(arrival, work);
+        to_envoy(&mut edits, &other.cluster, 1, false, None);
+        self.state = State::Calling(Rc::new(RefCell::new(call)));
+        Step { headers: Change::Some(edits), ..Step::go() }
+    }
+
+    pub(super) fn list_models(&mut self, dialect: &'static dyn Api) -> Step {
+        let policy = Rc::clone(&self.policy);
+        let names: Vec<&str> = exact_names(&policy).filter(|name| self.may_ask(name).is_ok()).collect();
+        let body = dialect.write_models(&names, 0);
+        self.done(dialect, Reply::json(200, body))
+    }
+
+    pub(super) fn show_model(&mut self, dialect: &'static dyn Api, name: &str) -> Step {
+        if crate::route::find(&self.policy.models, name).is_none() || self.may_ask(name).is_err() {
+            let error =
+                Error::new(Kind::ModelNotFound, Fault::Client, format!("there is no model \"{}\" here", cut(name)));
+            return self.refuse(
+                dialect,
+                Some(name.to_owned()),
+                &error.with_code("model_not_found").with_param("model"),
+            );
+        }
+        self.done(dialect, Reply::json(200, dialect.write_model(name, 0)))
+    }
+}
+
+fn exact_names(policy: &Policy) -> impl Iterator<Item = &str> {
+    policy.models.iter().filter_map(|model| match &model.pattern {
+        crate::route::Pattern::Exact(name) => Some(name.as_str()),
+        crate::route::Pattern::Prefix(_) => None,
+    })
+}
+
+fn cut(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(100).collect()
+}
