@@ -23,8 +23,14 @@ impl Shared for Memory {
 }
 
 fn model(name: &str, targets: usize) -> Model {
-    let target =
-        |n: usize| Target { provider: 0, cluster: n.to_string(), model: None, max_tokens: 1, region: None, key: n.to_string() };
+    let target = |n: usize| Target {
+        provider: 0,
+        cluster: n.to_string(),
+        model: None,
+        max_tokens: 1,
+        region: None,
+        key: n.to_string(),
+    };
     Model {
         pattern: Pattern::new(name),
         name: name.into(),
