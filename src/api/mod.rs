@@ -6,6 +6,7 @@
 //! `tests/golden/`. The tests here then hold it against every other.
 
 pub mod anthropic;
+pub mod cohere;
 pub mod openai;
 mod shared;
 
@@ -20,7 +21,7 @@ use std::borrow::Cow;
 pub const SSE: &str = crate::framing::sse::MEDIA_TYPE;
 
 /// Every wire format. Where two have a path in common, the one that asks for more of a request comes first.
-pub static APIS: &[&dyn Api] = &[&anthropic::Anthropic, &openai::OpenAi];
+pub static APIS: &[&dyn Api] = &[&anthropic::Anthropic, &cohere::Cohere, &openai::OpenAi];
 
 /// The API of that name.
 pub fn by_name(name: &str) -> Option<&'static dyn Api> {

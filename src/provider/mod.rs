@@ -6,6 +6,7 @@
 //! [`Kind::COMPATIBLE`]: a vendor that speaks OpenAI's API at a host of its own is three lines.
 
 mod anthropic;
+mod cohere;
 mod openai;
 
 use crate::api::Api;
@@ -17,7 +18,7 @@ use crate::task::Format;
 use std::rc::Rc;
 
 /// Every kind of provider, by the name that `api` has in the configuration.
-pub static PROVIDERS: &[&Kind] = &[&anthropic::KIND, &openai::KIND];
+pub static PROVIDERS: &[&Kind] = &[&anthropic::KIND, &cohere::KIND, &openai::KIND];
 
 pub fn by_name(name: &str) -> Option<&'static Kind> {
     PROVIDERS.iter().copied().find(|kind| kind.name == name)

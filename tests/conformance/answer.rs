@@ -46,10 +46,7 @@ pub fn across(api: &dyn Api, other: &dyn Api, body: &str) -> Checked {
     let value = parse_bytes(&written)?;
     let there = vendor::of(other);
     schema::check(there.schemas[1], &value)?;
-    let mut want = want.across(other.name());
-    if want.model.is_empty() {
-        want.model = asked().model;
-    }
+    let want = want.across(other.name());
     want.same_as(&(there.answer)(&value).across(other.name()), "written")?;
     let back = other.read_answer(&written).map_err(|e| format!("not read back: {}", e.message))?;
     want.same_as(&of_answer(&back).across(other.name()), "read back")

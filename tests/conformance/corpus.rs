@@ -55,7 +55,7 @@ fn folder() -> PathBuf {
 }
 
 pub fn exchanges() -> Vec<Exchange> {
-    let mut files: Vec<PathBuf> = ["anthropic.messages", "openai.chat"]
+    let mut files: Vec<PathBuf> = ["anthropic.messages", "cohere.v2.chat", "openai.chat"]
         .into_iter()
         .flat_map(|api| fs::read_dir(folder().join(api)).unwrap())
         .map(|entry| entry.unwrap().path())

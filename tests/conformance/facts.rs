@@ -33,6 +33,12 @@ impl Call {
     }
 }
 
+/// APIs that have room for one answer.
+const ONE_ANSWER: [&str; 2] = ["anthropic", "cohere"];
+
+/// APIs whose answers do not name the model.
+const NAMELESS: [&str; 1] = ["cohere"];
+
 /// Why an answer ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum End {
@@ -62,11 +68,15 @@ impl Facts {
 
     /// What is left of it in another API that has room for one answer, or no word for some ending.
     pub fn across(mut self, to: &str) -> Self {
-        if to == "anthropic" {
+        if ONE_ANSWER.contains(&to) {
             self.choices.truncate(1);
         }
         for choice in &mut self.choices {
-            if to == "openai" && choice.end == End::Pause {
+            if to != "anthropic" && choice.end == End::Pause {
+                choice.end = End::Stop;
+            }
+            // The word for a failure is in the reason's place.
+            if to == "cohere" && self.ending == Ending::Failed {
                 choice.end = End::Stop;
             }
             // Not every API keeps apart what a model says and how it declines.
@@ -78,7 +88,20 @@ impl Facts {
             // An aggregator reports the same tokens as read and as written; here they add up.
             usage.cache_write = usage.cache_write.min(usage.input.saturating_sub(usage.cached_input));
         }
+        if to == "cohere" {
+            usage = Usage {
+                input: usage.input,
+                cached_input: usage.cached_input.min(usage.input),
+                output: usage.output,
+                ..Usage::default()
+            };
+        }
         self.usage = Some(usage);
+        if NAMELESS.contains(&to) {
+            self.model = String::new();
+        } else if self.model.is_empty() {
+            self.model = crate::answer::asked().model;
+        }
         self
     }
 

@@ -29,6 +29,8 @@ pub struct Asks {
     pub thinks: bool,
     /// It asks for thinking.
     pub thinks_now: bool,
+    /// Texts of documents that stand beside the conversation.
+    pub beside: Vec<String>,
     /// Types of parts and tools that only their own API has.
     pub others: Vec<String>,
 }
@@ -124,6 +126,14 @@ impl Asks {
             Some(item) => self.item(side, item),
             None => self.others.push(kind.to_owned()),
         }
+    }
+
+    /// Whether the text is that of documents beside the conversation, with what they are called or without.
+    fn is_beside(&self, item: &Item) -> bool {
+        let said = |text: &str| self.beside.iter().any(|own| text.contains(own.as_str()));
+        text(item).is_some_and(|text| {
+            said(text) && text.split("\n\n").all(|part| said(part) || self.beside.iter().any(|own| own.contains(part)))
+        })
     }
 
     /// The conversation in the one order that every API can say: of an answer its text, then its calls; after it the
@@ -263,7 +273,7 @@ pub fn across(api: &dyn Api, other: &dyn Api, body: &str) -> Checked {
         let written = other.write_request(&request, &target(model));
         let fail = |why: String| format!("for {model}: {why}");
         let got = parse_bytes(&written.body).map_err(fail)?;
-        lost(here, &value, &asks, &written.losses).map_err(fail)?;
+        lost(here, there, &value, &asks, &written.losses).map_err(fail)?;
         schema::check(there.schemas[0], &got).map_err(fail)?;
         if got["model"] != *model {
             return Err(fail(format!("it asks for {}", got["model"])));
@@ -274,7 +284,8 @@ pub fn across(api: &dyn Api, other: &dyn Api, body: &str) -> Checked {
         let back = read(other, &written.body).map_err(fail)?;
         let again = api.write_request(&back, &target(here.models[0]));
         let got = (here.asks)(&parse_bytes(&again.body).map_err(fail)?);
-        let (want, got) = (kept(&said, &again.losses), kept(&got, &again.losses));
+        let (want, mut got) = (kept(&said, &again.losses), kept(&got, &again.losses));
+        got.retain(|(_, item)| !said.is_beside(item));
         conversation(&want, &got).map_err(|why| fail(format!("read back: {why}")))?;
     }
     Ok(())
@@ -290,8 +301,16 @@ pub fn refusals(api: &dyn Api, other: &dyn Api, body: &str) -> Vec<&'static str>
     written.iter().flat_map(|losses| losses.iter().filter(meaning).map(|loss| loss.what)).collect()
 }
 
+/// Settings that this API has and most others have not.
+fn carried(to: &str) -> &'static [&'static str] {
+    match to {
+        "cohere" => &["top_k", "seed", "frequency_penalty", "presence_penalty", "logprobs"],
+        _ => &[],
+    }
+}
+
 /// Members without a counterpart, and parts, are among the losses.
-fn lost(here: &vendor::Vendor, value: &Value, asks: &Asks, losses: &Losses) -> Checked {
+fn lost(here: &vendor::Vendor, there: &vendor::Vendor, value: &Value, asks: &Asks, losses: &Losses) -> Checked {
     let named = |name: &str| losses.iter().any(|loss| loss.what == name);
     for (name, value) in value.as_object().into_iter().flatten() {
         let says_nothing = match name.as_str() {
@@ -300,7 +319,8 @@ fn lost(here: &vendor::Vendor, value: &Value, asks: &Asks, losses: &Losses) -> C
             "modalities" => list(value) == ["text"],
             _ => value.is_null() || *value == false || value.as_object().is_some_and(|o| o.is_empty()),
         } || list(value).is_empty() && value.is_array();
-        if !here.known.contains(&name.as_str()) && !says_nothing && !named(name) && !named("extra") {
+        let carried = carried(there.name).contains(&name.as_str());
+        if !here.known.contains(&name.as_str()) && !carried && !says_nothing && !named(name) && !named("extra") {
             return Err(format!("{name} is lost in silence"));
         }
     }
@@ -318,6 +338,7 @@ fn compare(want: &Asks, got: &Asks, losses: &Losses, schema_tool: bool) -> Check
     };
     let system = |asks: &Asks| asks.system.iter().filter(|s| !s.trim().is_empty()).cloned().collect::<Vec<_>>();
     let (mut wanted, mut given) = (kept(want, losses), kept(got, losses));
+    wanted.retain(|(_, item)| !got.is_beside(item));
     let (mut system_want, system_got) = (system(want), system(got));
     if named(&["system"]) {
         // Instructions alone, sent as the user's.
@@ -340,7 +361,10 @@ fn compare(want: &Asks, got: &Asks, losses: &Losses, schema_tool: bool) -> Check
     let history = want.tools.is_empty() && got.pick == Pick::None && got.tools.iter().all(|tool| called(&tool.name));
     // Where calls in the history need their tools declared, these may not be called again.
     if !schema_tool && !history {
-        tools(&want.tools, &got.tools, named(&["schema_constraints"]))?;
+        // Where a tool that must be called cannot be named, it is the only one.
+        let picked = |tool: &&Tool| !named(&["tool_choice"]) || got.tools.iter().any(|other| other.name == tool.name);
+        let wanted: Vec<Tool> = want.tools.iter().filter(picked).cloned().collect();
+        tools(&wanted, &got.tools, named(&["schema_constraints"]))?;
         let pick = if want.tools.is_empty() { &Pick::Free } else { &want.pick };
         let same = *pick == got.pick || *pick == Pick::Allowed || named(&["tool_choice"]);
         if !same || (want.one_call != got.one_call && !want.tools.is_empty() && *pick != Pick::None) {

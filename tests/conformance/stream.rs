@@ -3,7 +3,7 @@
 use crate::Checked;
 use crate::answer::asked;
 use crate::facts::{Ending, Facts, Fold};
-use crate::json::{events, list, parse, start};
+use crate::json::{Value, events, list, parse, start};
 use crate::{schema, vendor};
 use sluice::api::{Api, Asked, Reader, Seen, Verdict};
 use sluice::chat::Event;
@@ -93,10 +93,7 @@ pub fn across(api: &dyn Api, other: &dyn Api, sse: &str) -> Checked {
         }
     }
     let written = String::from_utf8(written).map_err(|e| e.to_string())?;
-    let mut want = (vendor::of(api).stream)(sse).across(other.name());
-    if want.model.is_empty() {
-        want.model = asked().model;
-    }
+    let want = (vendor::of(api).stream)(sse).across(other.name());
     shape(there, &written, want.ending)?;
     want.same_as(&(there.stream)(&written).across(other.name()), "written")?;
     want.same_as(&fold(other, written.as_bytes())?.across(other.name()), "read back")?;
@@ -114,18 +111,19 @@ fn shape(there: &vendor::Vendor, written: &str, ending: Ending) -> Checked {
     let all = events(written);
     for (at, (name, data)) in all.iter().enumerate() {
         let last = at + 1 == all.len();
-        if (data == there.last) != (last && ending == Ending::Whole) {
+        let event = if data == "[DONE]" { Value::Null } else { parse(data)? };
+        let error = !event["error"].is_null() || !event["delta"]["error"].is_null();
+        let ends = !error && (data == there.last || event["type"] == there.last);
+        if ends != (last && ending == Ending::Whole) {
             return Err(format!("event {at} of {}: {}", all.len(), start(data)));
         }
         if data == "[DONE]" {
             continue;
         }
-        let event = parse(data)?;
-        let error = !event["error"].is_null();
         if error != (last && ending == Ending::Failed) {
             return Err(format!("event {at} of {}: {}", all.len(), start(data)));
         }
-        if there.name == "anthropic" && event["type"] != name.as_str() {
+        if there.name != "openai" && event["type"] != name.as_str() {
             return Err(format!("event {name} is of type {}", event["type"]));
         }
         if event["type"] != "ping" {

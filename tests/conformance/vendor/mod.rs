@@ -1,6 +1,7 @@
 //! What an exchange says, read from its JSON by each vendor's documentation.
 
 mod anthropic;
+mod cohere;
 mod openai;
 
 use crate::facts::Facts;
@@ -13,17 +14,17 @@ pub struct Vendor {
     pub asks: fn(&Value) -> Asks,
     pub answer: fn(&Value) -> Facts,
     pub stream: fn(&str) -> Facts,
-    /// The schemas of a request, an answer, an event and an error.
+    /// The schemas of a request, an answer, an event and an error; empty where the vendor publishes none.
     pub schemas: [&'static str; 4],
     /// Models that differ in what they take.
     pub models: &'static [&'static str],
     /// The request's members that the neutral model has a notion of.
     pub known: &'static [&'static str],
-    /// The last event of a stream that is whole.
+    /// The last event of a stream that is whole, or its type.
     pub last: &'static str,
 }
 
-static VENDORS: [Vendor; 2] = [anthropic::VENDOR, openai::VENDOR];
+static VENDORS: [Vendor; 3] = [anthropic::VENDOR, cohere::VENDOR, openai::VENDOR];
 
 pub fn of(api: &dyn sluice::api::Api) -> &'static Vendor {
     VENDORS.iter().find(|vendor| vendor.name == api.name()).unwrap()
