@@ -261,46 +261,55 @@ impl<'a> Scan<'a> {
     }
 }
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
-
-/// Marks the high bit of bytes that end a plain run: `"`, `\` and controls. Only the lowest mark is exact.
-#[inline]
-fn marks(word: [u8; 8]) -> u64 {
-    let word = u64::from_le_bytes(word);
-    // `"` and the controls, and no others, are below 0x21 once their second bit is flipped.
-    let low = (word ^ (ONES << 1)).wrapping_sub(ONES.wrapping_mul(0x21));
-    let slash = (word ^ ONES.wrapping_mul(b'\\' as u64)).wrapping_sub(ONES);
-    (low | slash) & !word & HIGHS
-}
-
 /// How many leading bytes stand for themselves in a JSON string.
 #[inline]
 pub(super) fn plain(bytes: &[u8]) -> usize {
-    // Most strings are short: names and kinds.
-    let (near, far) = bytes.split_at_checked(32).unwrap_or((bytes, &[]));
-    let count = by_words(near);
-    if count < near.len() || far.is_empty() { count } else { count.wrapping_add(by_blocks(far)) }
-}
-
-#[inline]
-fn by_words(bytes: &[u8]) -> usize {
     let mut count = 0_usize;
-    let (words, tail) = bytes.as_chunks::<8>();
-    for word in words {
-        let marks = marks(*word);
-        if marks != 0 {
-            return count.wrapping_add((marks.trailing_zeros() >> 3) as usize);
+    let (blocks, tail) = bytes.as_chunks::<16>();
+    for block in blocks {
+        let ends = marks(block);
+        if ends != 0 {
+            return count.wrapping_add(ends.trailing_zeros() as usize);
         }
-        count = count.wrapping_add(8);
+        count = count.wrapping_add(16);
     }
     let ends = |b: &u8| matches!(*b, b'"' | b'\\' | 0..0x20);
     count.wrapping_add(tail.iter().position(ends).unwrap_or(tail.len()))
 }
 
-#[inline(never)]
-fn by_blocks(bytes: &[u8]) -> usize {
-    let clear = |block: &&[u8; 32]| block.as_chunks::<8>().0.iter().fold(0, |all, word| all | marks(*word)) == 0;
-    let count = bytes.as_chunks::<32>().0.iter().take_while(clear).count().wrapping_mul(32);
-    count.wrapping_add(by_words(bytes.get(count..).unwrap_or_default()))
+/// A bit for each byte that ends a plain run, the first byte's lowest: `"`, `\` and controls.
+#[cfg(target_arch = "wasm32")]
+#[inline]
+fn marks(block: &[u8; 16]) -> u32 {
+    use core::arch::wasm32::{u8x16_bitmask, u8x16_eq, u8x16_lt, u8x16_splat, u64x2, v128_or};
+    let [low, high] = halves(block);
+    let block = u64x2(low, high);
+    let quoted = v128_or(u8x16_eq(block, u8x16_splat(b'"')), u8x16_eq(block, u8x16_splat(b'\\')));
+    u32::from(u8x16_bitmask(v128_or(quoted, u8x16_lt(block, u8x16_splat(0x20)))))
+}
+
+/// As above, except that only the lowest bit is exact, and that it is the byte's place.
+#[cfg(not(target_arch = "wasm32"))]
+#[inline]
+fn marks(block: &[u8; 16]) -> u32 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let first = |word: u64| {
+        // `"` and the controls, and no others, are below 0x21 once their second bit is flipped.
+        let low = (word ^ (ONES << 1)).wrapping_sub(ONES.wrapping_mul(0x21));
+        let slash = (word ^ ONES.wrapping_mul(b'\\' as u64)).wrapping_sub(ONES);
+        ((low | slash) & !word & HIGHS).trailing_zeros() >> 3
+    };
+    let [low, high] = halves(block);
+    let at = match first(low) {
+        8 => first(high).wrapping_add(8),
+        at => at,
+    };
+    if at < 16 { 1 << at } else { 0 }
+}
+
+#[inline]
+fn halves(block: &[u8; 16]) -> [u64; 2] {
+    let (words, _) = block.as_chunks::<8>();
+    [words.first().copied().map_or(0, u64::from_le_bytes), words.get(1).copied().map_or(0, u64::from_le_bytes)]
 }

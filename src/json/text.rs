@@ -16,16 +16,19 @@ fn unescape(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-        out.push_str(rest.get(..at)?);
-        let after = rest.get(at.checked_add(2)?..)?;
-        let letter = *rest.as_bytes().get(at.checked_add(1)?)?;
-        rest = after;
-        out.push(match letter {
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
+        let (run, escape) = rest.split_at_checked(at)?;
+        out.push_str(run);
+        let letter = *escape.as_bytes().get(1)?;
+        rest = escape.get(2..)?;
+        let same = match letter {
+            b'n' => "\n",
+            b'"' => "\"",
+            b'\\' => "\\",
+            b't' => "\t",
+            b'r' => "\r",
+            b'/' => "/",
+            b'b' => "\u{8}",
+            b'f' => "\u{c}",
             b'u' => {
                 let mut unit = u32::from_str_radix(rest.get(..4)?, 16).ok()?;
                 rest = rest.get(4..)?;
@@ -37,13 +40,23 @@ fn unescape(text: &str) -> Option<String> {
                     }
                 }
                 // Half of a pair stands for nothing.
-                char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER)
+                out.push(char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER));
+                continue;
             }
-            same => char::from(same),
-        });
+            other => {
+                out.push(char::from(other));
+                continue;
+            }
+        };
+        out.push_str(same);
     }
     out.push_str(rest);
     Some(out)
+}
+
+/// Bytes as text, or where they stop being UTF-8.
+pub(super) fn utf8(bytes: &[u8]) -> Result<&str, usize> {
+    simdutf8::basic::from_utf8(bytes).or_else(|_| std::str::from_utf8(bytes).map_err(|e| e.valid_up_to()))
 }
 
 /// Writes `text` as a JSON string, quotes included.

@@ -1,7 +1,7 @@
 //! The one reading of a JSON text: checked whole, every value noted where it stands, no text copied.
 
 use super::scan::{Bad, Scan};
-use super::text::{decode, shown};
+use super::text::{decode, shown, utf8};
 use super::value::Value;
 use super::{MAX_DEPTH, MAX_MEMBERS, MAX_READ_DEPTH, kind};
 use crate::error::Error;
@@ -66,8 +66,7 @@ struct Open {
 impl Tree {
     /// A client's body: an object, no member twice at its top.
     fn body<'t>(&mut self, body: &'t [u8]) -> Result<&'t str, Error> {
-        let text = std::str::from_utf8(body)
-            .map_err(|e| Error::invalid(format!("the body is not UTF-8 at byte {}", e.valid_up_to())))?;
+        let text = utf8(body).map_err(|at| Error::invalid(format!("the body is not UTF-8 at byte {at}")))?;
         let start = text.trim_start_matches([' ', '\n', '\r', '\t']);
         if !start.starts_with('{') {
             return Err(Error::invalid(match start {
@@ -91,7 +90,7 @@ impl Tree {
 
     /// Any JSON text. The error says what is wrong and where.
     pub fn read<'t>(&'t mut self, text: &'t [u8]) -> Result<Value<'t>, Error> {
-        let text = std::str::from_utf8(text).map_err(|_| Error::invalid("it is not UTF-8"))?;
+        let text = utf8(text).map_err(|_| Error::invalid("it is not UTF-8"))?;
         match self.fill(text, true) {
             Ok(()) => Ok(Value::new(text, &self.nodes)),
             Err(bad) => Err(Error::invalid(format!("{} at byte {}", bad.what, bad.at))),
