@@ -235,7 +235,7 @@ impl Gateway {
             plan,
         };
         if let Some(parsed) = &parsed {
-            plan::prepare(&policy, &mut chat, parsed.value());
+            plan::prepare(&policy, &mut chat, &arrival.client, parsed.value());
         }
         chat.body = body;
         let (mut call, mut edits) = self.call_of(arrival, Work::Chat(Box::new(chat)));

@@ -7,8 +7,9 @@ use crate::config::{OnLoss, Policy};
 use crate::consumer::Consumer;
 use crate::error::{Error, Fault, Kind};
 use crate::host::Host;
+use crate::http::Headers;
 use crate::json::{Body, Value, splice};
-use crate::provider::{Ask, Provider};
+use crate::provider::{Ask, Provider, Unsupported};
 use crate::route::{self, Cooldowns, Model, Target};
 use std::rc::Rc;
 
@@ -74,23 +75,30 @@ impl Call {
             return Ok(());
         }
         let wanted = wanted(entry, target, provider);
-        let ask = Ask { api: provider.spoken(chat.dialect).api, model: &entry.model, stream: chat.stream };
+        let api = provider.spoken(chat.dialect).api;
         let ready = if let Some(task) = &chat.task {
             chat.task_ready(task, provider, &entry.model)?
-        } else if chat.passes(ask.api) {
-            let (spliced, losses) = spliced(provider, &ask, &wanted, Body::parse(&chat.body)?.value());
-            accept(&losses, policy.on_loss)?;
+        } else if chat.passes(api) {
+            let body = Body::parse(&chat.body)?;
+            let (spliced, losses) = spliced(provider, api, &wanted, chat.stream, &self.client, body.value());
+            accept_adapted(&losses, provider, policy.on_loss)?;
             self.losses.extend(losses.iter().map(|loss| (target.provider, loss.what)));
             Ready::Same(spliced)
         } else {
             let read = || Body::parse(&chat.body).and_then(|body| chat.dialect.read_request(body.value())).map(Rc::new);
             let request = chat.request.get_or_init(read).clone()?;
-            let mut written = ask.api.write_request(&request, &wanted);
-            if let Some(adapt) = provider.kind.adapt {
+            let mut written = api.write_request(&request, &wanted);
+            let headers = std::mem::take(&mut written.headers);
+            let header = |name: &str| headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+            let ask = Ask { api, model: &entry.model, stream: chat.stream, written: true, header: &header };
+            if let Some(adapt) = provider.adapter(&ask) {
                 let adapted = adapt(provider, Body::parse(&written.body)?.value(), &ask);
+                accept_adapted(&adapted.losses, provider, policy.on_loss)?;
                 written.body = splice(&written.body, &adapted.edits);
                 written.losses.extend(adapted.losses);
             }
+            // A header that the provider does not know has found its place in the body.
+            written.headers = headers.into_iter().filter(|(name, _)| provider.kind.carried.contains(name)).collect();
             accept(&written.losses, policy.on_loss)?;
             let left_out = written.losses.iter().map(|loss| (target.provider, loss.what));
             self.losses.extend(left_out);
@@ -109,25 +117,34 @@ impl Chat {
 }
 
 /// A body of the client's for a provider that speaks the same API.
-fn spliced(provider: &Provider, ask: &Ask<'_>, wanted: &api::Target<'_>, body: Value<'_>) -> (Spliced, Losses) {
-    let mut spliced = ask.api.splice(body, wanted);
-    let Some(adapt) = provider.kind.adapt else { return (spliced, Losses::default()) };
-    let adapted = adapt(provider, body, ask);
+fn spliced(
+    provider: &Provider,
+    api: &'static dyn Api,
+    wanted: &api::Target<'_>,
+    stream: bool,
+    client: &Headers,
+    body: Value<'_>,
+) -> (Spliced, Losses) {
+    let mut spliced = api.splice(body, wanted);
+    let header = |name: &str| client.text(name).map(str::to_owned);
+    let ask = Ask { api, model: wanted.model, stream, written: false, header: &header };
+    let Some(adapt) = provider.adapter(&ask) else { return (spliced, Losses::default()) };
+    let adapted = adapt(provider, body, &ask);
     spliced.edits.extend(adapted.edits);
     (spliced, adapted.losses)
 }
 
 /// The first half of [`Call::make_ready`] for the plan's first target, from a body that is parsed already.
-pub(super) fn prepare(policy: &Policy, chat: &mut Chat, body: Value<'_>) {
+pub(super) fn prepare(policy: &Policy, chat: &mut Chat, client: &Headers, body: Value<'_>) {
     let Some((entry, target, provider)) = parts(policy, chat, 0) else { return };
-    let ask = Ask { api: provider.spoken(chat.dialect).api, model: &entry.model, stream: chat.stream };
-    if !chat.passes(ask.api) {
+    let api = provider.spoken(chat.dialect).api;
+    if !chat.passes(api) {
         let dialect = chat.dialect;
         chat.request.get_or_init(|| dialect.read_request(body).map(Rc::new));
         return;
     }
     let wanted = wanted(entry, target, provider);
-    let (spliced, losses) = spliced(provider, &ask, &wanted, body);
+    let (spliced, losses) = spliced(provider, api, &wanted, chat.stream, client, body);
     // What is lost is decided on where the target is made ready.
     if losses.iter().next().is_none() {
         keep(chat, 0, Ready::Same(spliced));
@@ -138,7 +155,7 @@ fn wanted<'t>(entry: &'t Planned, target: &Target, provider: &Provider) -> api::
     api::Target {
         model: &entry.model,
         max_tokens: target.max_tokens,
-        stream_usage: true,
+        stream_usage: provider.asks_usage(),
         echo_reasoning: provider.echo_reasoning,
     }
 }
@@ -172,4 +189,9 @@ fn accept(losses: &Losses, policy: OnLoss) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
+}
+
+/// What a provider's kind left out: its own setting has the word.
+fn accept_adapted(losses: &Losses, provider: &Provider, policy: OnLoss) -> Result<(), Error> {
+    accept(losses, if provider.unsupported == Some(Unsupported::Refuse) { OnLoss::Refuse } else { policy })
 }

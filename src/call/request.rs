@@ -73,7 +73,7 @@ impl Call {
         let provider = self.provider(self.target(chat, entry)?.provider)?;
         let api = provider.spoken(chat.dialect).api;
         let same_api = same(api, chat.dialect);
-        let ask = Ask { api, model: &entry.model, stream: chat.stream };
+        let ask = Ask { api, model: &entry.model, stream: chat.stream, written: !same_api, header: &|_| None };
         let mut path = match &chat.task {
             Some(task) => super::task::path(provider, &ask, task.format),
             None => provider.chat_path(&ask),

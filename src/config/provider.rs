@@ -5,11 +5,11 @@ use super::node::Node;
 use super::suggest::suggest;
 use super::{MAX_ENTRIES, OtherPaths};
 use crate::api::{APIS, Api};
-use crate::provider::{Auth, Kind, PROVIDERS, Provider, Spoken};
+use crate::provider::{Auth, Kind, PROVIDERS, Provider, Spoken, Unsupported};
 use crate::secret::Secret;
 
 /// What every kind of provider has.
-const FIELDS: &[&str] = &["api", "apis", "host", "base_path", "headers", "auth", "echo_reasoning"];
+const FIELDS: &[&str] = &["api", "apis", "host", "base_path", "headers", "auth", "echo_reasoning", "unsupported"];
 
 impl<'v> Reader<'v> {
     pub(super) fn providers(&mut self, node: &'v Node) -> Vec<Provider> {
@@ -49,7 +49,17 @@ impl<'v> Reader<'v> {
         let headers = node.get("headers").map(|headers| self.headers(headers)).unwrap_or_default();
         let host = node.get("host").and_then(|host| self.host(host));
         let base_path = node.get("base_path").and_then(|path| self.base_path(path));
-        let echo_reasoning = self.flag_in(node, "echo_reasoning");
+        let echoes = self.flag_in(node, "echo_reasoning");
+        let echo_reasoning = match node.get("echo_reasoning") {
+            None => kind.and_then(|kind| kind.quirks).is_some_and(|quirks| quirks.echo_reasoning),
+            Some(_) => echoes,
+        };
+        let unsupported = match self.word_in(node, "unsupported", &["drop", "refuse", "pass"]) {
+            Some(0) => Some(Unsupported::Drop),
+            Some(1) => Some(Unsupported::Refuse),
+            Some(_) => Some(Unsupported::Pass),
+            None => None,
+        };
         let mut settings = Vec::new();
         for setting in own {
             match (node.get(setting.name), setting.required) {
@@ -74,6 +84,7 @@ impl<'v> Reader<'v> {
             headers,
             auth: auth?,
             echo_reasoning,
+            unsupported,
         })
     }
 

@@ -3,11 +3,14 @@
 //! May use: api, chat, http, json, secret, task.
 //!
 //! To add a kind: one file with a `static` of [`Kind`], and its line in [`PROVIDERS`]. What it does not say it has from
-//! [`Kind::COMPATIBLE`]: a vendor that speaks OpenAI's API at a host of its own is three lines.
+//! [`Kind::COMPATIBLE`]: a vendor that speaks OpenAI's API at a host of its own is three lines in `compatible.rs`, and what it
+//! wants otherwise one line each of [`Quirks`].
 
 mod anthropic;
 mod cohere;
+mod compatible;
 mod openai;
+mod quirks;
 
 use crate::api::Api;
 use crate::chat::Losses;
@@ -15,10 +18,34 @@ use crate::http::Headers;
 use crate::json::{Edit, Value};
 use crate::secret::Secret;
 use crate::task::Format;
+use quirks::Quirks;
 use std::rc::Rc;
 
 /// Every kind of provider, by the name that `api` has in the configuration.
-pub static PROVIDERS: &[&Kind] = &[&anthropic::KIND, &cohere::KIND, &openai::KIND];
+pub static PROVIDERS: &[&Kind] = &[
+    &anthropic::KIND,
+    &cohere::KIND,
+    &openai::KIND,
+    &compatible::CEREBRAS,
+    &compatible::DEEPSEEK,
+    &compatible::FIREWORKS,
+    &compatible::GITHUB,
+    &compatible::GROQ,
+    &compatible::HUGGINGFACE,
+    &compatible::LLAMACPP,
+    &compatible::LMSTUDIO,
+    &compatible::MISTRAL,
+    &compatible::NVIDIA,
+    &compatible::OLLAMA,
+    &compatible::OPENROUTER,
+    &compatible::PERPLEXITY,
+    &compatible::SAMBANOVA,
+    &compatible::SGLANG,
+    &compatible::TGI,
+    &compatible::TOGETHER,
+    &compatible::VLLM,
+    &compatible::XAI,
+];
 
 pub fn by_name(name: &str) -> Option<&'static Kind> {
     PROVIDERS.iter().copied().find(|kind| kind.name == name)
@@ -41,8 +68,10 @@ pub struct Kind {
     pub carried: &'static [&'static str],
     /// The path of a request, where it is not the base and the API's own, which it is given.
     pub path: Option<fn(&Provider, &Ask<'_>, &str) -> String>,
-    /// What it wants otherwise than the API that it speaks.
+    /// What it wants otherwise than the API that it speaks: what a table of OpenAI's parameters cannot say.
     pub adapt: Option<Adapt>,
+    /// What it wants otherwise than OpenAI, where it speaks its API.
+    pub quirks: Option<&'static Quirks>,
     /// What it offers besides chat: formats of `task`, by name.
     pub tasks: &'static [&'static str],
     /// As `adapt`, for those.
@@ -61,6 +90,7 @@ impl Kind {
         carried: &[],
         path: None,
         adapt: None,
+        quirks: None,
         // Not all offer all of it: what a server does not know it refuses itself.
         tasks: &[
             "openai-embeddings",
@@ -89,6 +119,21 @@ pub struct Ask<'a> {
     /// The provider's name of the model.
     pub model: &'a str,
     pub stream: bool,
+    /// The body is the gateway's own, not one of a client of the same API.
+    pub written: bool,
+    /// A header that the client of the same API sent, or that the written body asks for.
+    pub header: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// What becomes of parameters that a provider does not support.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsupported {
+    /// Left out and counted, whatever they mean.
+    Drop,
+    /// The request is refused, whatever they mean.
+    Refuse,
+    /// Sent as they came.
+    Pass,
 }
 
 /// Finds what must change in a request that is in the provider's API already.
@@ -153,6 +198,8 @@ pub struct Provider {
     pub auth: Auth,
     /// Takes thinking back as plain text in the history.
     pub echo_reasoning: bool,
+    /// `None`: what would change the answer is treated as what no API can express, the rest left out and counted.
+    pub unsupported: Option<Unsupported>,
 }
 
 /// A wire format that a provider speaks, and where.
@@ -179,6 +226,17 @@ impl Provider {
     pub fn spoken(&self, dialect: &dyn Api) -> &Spoken {
         let own = self.others.iter().find(|spoken| spoken.api.name() == dialect.name());
         own.unwrap_or(&self.main)
+    }
+
+    /// What makes a request fit for it, if it may not be as it is.
+    pub fn adapter(&self, ask: &Ask<'_>) -> Option<Adapt> {
+        let quirks = self.kind.quirks.filter(|quirks| quirks.concern(ask)).map(|_| quirks::adapt as Adapt);
+        self.kind.adapt.or(quirks)
+    }
+
+    /// Whether usage must be asked for in a stream.
+    pub fn asks_usage(&self) -> bool {
+        self.kind.quirks.is_none_or(|quirks| quirks.ask_usage)
     }
 
     pub fn setting(&self, name: &str) -> Option<&str> {
@@ -266,3 +324,5 @@ fn client_key(client: &Headers) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_quirks;

@@ -1,9 +1,11 @@
 use super::Kind;
+use super::quirks::OPENAI;
 
 /// OpenAI.
 pub static KIND: Kind = Kind {
     name: "openai",
     host: "api.openai.com",
     carried: &["openai-beta", "idempotency-key", "x-client-request-id"],
+    quirks: Some(&OPENAI),
     ..Kind::COMPATIBLE
 };

@@ -1,6 +1,6 @@
 use super::*;
 
-fn provider(kind: &'static Kind, auth: Auth) -> Option<Provider> {
+pub(super) fn provider(kind: &'static Kind, auth: Auth) -> Option<Provider> {
     Some(Provider {
         name: "p".into(),
         kind,
@@ -11,6 +11,7 @@ fn provider(kind: &'static Kind, auth: Auth) -> Option<Provider> {
         headers: vec![("x-extra".into(), "1".into())],
         auth,
         echo_reasoning: false,
+        unsupported: None,
     })
 }
 
