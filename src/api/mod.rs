@@ -7,6 +7,7 @@
 
 pub mod anthropic;
 pub mod cohere;
+pub mod gemini;
 pub mod openai;
 mod shared;
 
@@ -21,7 +22,7 @@ use std::borrow::Cow;
 pub const SSE: &str = crate::framing::sse::MEDIA_TYPE;
 
 /// Every wire format. Where two have a path in common, the one that asks for more of a request comes first.
-pub static APIS: &[&dyn Api] = &[&anthropic::Anthropic, &cohere::Cohere, &openai::OpenAi];
+pub static APIS: &[&dyn Api] = &[&anthropic::Anthropic, &cohere::Cohere, &gemini::Gemini, &openai::OpenAi];
 
 /// The API of that name.
 pub fn by_name(name: &str) -> Option<&'static dyn Api> {

@@ -62,9 +62,11 @@ fn told(api: &dyn Api, stream: &[u8]) -> Told {
             Event::Refusal { choice: 0, text } => told.refusal.push_str(&text),
             Event::Thinking { choice: 0, text } => told.thinking.push_str(&text),
             Event::Signature { choice: 0, signature: sealed } | Event::Redacted { choice: 0, data: sealed } => {
-                told.signatures.push(sealed.into_owned());
+                // A call's, where a call has no place for it.
+                told.signatures.push(sealed.strip_prefix("call:").unwrap_or(&sealed).to_owned());
             }
-            Event::ToolStart { choice: 0, tool, id, name, .. } => {
+            Event::ToolStart { choice: 0, tool, id, name, signature } => {
+                told.signatures.extend(signature.map(|signature| signature.into_owned()));
                 assert_eq!(usize::try_from(tool).unwrap(), told.calls.len(), "a gap in the calls");
                 told.calls.push((id.into_owned(), name.into_owned(), String::new()));
             }
@@ -103,7 +105,13 @@ fn a_stream_says_the_same_in_every_api_and_ends_once() {
                 assert_eq!(got.thinking, said.thinking, "{here}");
                 // An API without refusals has their words in its text.
                 assert_eq!(got.text + &got.refusal, format!("{}{}", said.text, said.refusal), "{here}");
-                assert_eq!((&got.calls, &got.signatures), (&said.calls, &said.signatures), "{here}");
+                // An API that gives a call whole gives its arguments as an object.
+                let (mut calls, mut given) = (said.calls.clone(), got.calls);
+                for (_, _, json) in calls.iter_mut().chain(&mut given).filter(|_| client.name() == "gemini") {
+                    let object = serde_json::from_str::<Value>(json).ok().filter(Value::is_object);
+                    *json = object.unwrap_or_else(|| serde_json::json!({"_raw": json})).to_string();
+                }
+                assert_eq!((&given, &got.signatures), (&calls, &said.signatures), "{here}");
                 if said.failed {
                     continue;
                 }

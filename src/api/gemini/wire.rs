@@ -1,0 +1,159 @@
+//! What reading and writing have in common: members in either spelling, made ids, names in a path, media types.
+
+use crate::error::Error;
+use crate::json::write::text;
+use crate::json::{Number, Tree, Value};
+use std::borrow::Cow;
+
+/// The member of that name unless it is null: `topP`, or as the API takes it too, `top_p`.
+pub(super) fn get<'a>(of: &Value<'a>, name: &str) -> Option<Value<'a>> {
+    let snake = || of.members().find(|(own, value)| !value.is_null() && is(&own.text(), name)).map(|(_, value)| value);
+    of.get(name).or_else(snake)
+}
+
+/// Whether `own` is the name in one of its spellings. `_responseJsonSchema` is an old name of one of them.
+pub(super) fn is(own: &str, name: &str) -> bool {
+    own == name || {
+        let plain = own.bytes().filter(|byte| *byte != b'_');
+        own.contains('_') && plain.eq_by_case(name)
+    }
+}
+
+trait EqByCase {
+    fn eq_by_case(self, name: &str) -> bool;
+}
+
+impl<I: Iterator<Item = u8>> EqByCase for I {
+    fn eq_by_case(self, name: &str) -> bool {
+        self.map(|byte| byte.to_ascii_lowercase()).eq(name.bytes().map(|byte| byte.to_ascii_lowercase()))
+    }
+}
+
+pub(super) fn string<'a>(of: &Value<'a>, name: &str) -> Result<Option<Cow<'a, str>>, Error> {
+    let Some(value) = get(of, name) else { return Ok(None) };
+    value.text().map(Some).ok_or_else(|| value.wrong("a string"))
+}
+
+pub(super) fn boolean(of: &Value<'_>, name: &str) -> Result<Option<bool>, Error> {
+    let Some(value) = get(of, name) else { return Ok(None) };
+    value.truth().map(Some).ok_or_else(|| value.wrong("a boolean"))
+}
+
+pub(super) fn number(of: &Value<'_>, name: &str) -> Result<Option<Number>, Error> {
+    let Some(value) = get(of, name) else { return Ok(None) };
+    match value.raw().as_bytes().first() {
+        Some(b'-' | b'0'..=b'9') => Ok(Some(Number::of(value.raw()))),
+        _ => Err(value.wrong("a number")),
+    }
+}
+
+pub(super) fn unsigned(of: &Value<'_>, name: &str) -> Result<Option<u64>, Error> {
+    let Some(value) = get(of, name) else { return Ok(None) };
+    value.count().map(Some).ok_or_else(|| value.error("must be a whole number, and not negative"))
+}
+
+pub(super) fn object<'a>(of: &Value<'a>, name: &str) -> Result<Option<Value<'a>>, Error> {
+    let Some(value) = get(of, name) else { return Ok(None) };
+    if value.is_object() { Ok(Some(value)) } else { Err(value.wrong("an object")) }
+}
+
+pub(super) fn list<'a>(of: &Value<'a>, name: &str) -> Result<Option<Value<'a>>, Error> {
+    let Some(value) = get(of, name) else { return Ok(None) };
+    if value.is_list() { Ok(Some(value)) } else { Err(value.wrong("an array")) }
+}
+
+/// A string that a provider may leave out, or give as something else.
+pub(super) fn said<'a>(of: &Value<'a>, name: &str) -> Option<Cow<'a, str>> {
+    of.get(name)?.text().filter(|text| !text.is_empty())
+}
+
+/// An id for a call that has none: the same from the same.
+pub(super) fn call_id(of: &str, choice: u32, call: u32, name: &str) -> String {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    let ends = choice.to_le_bytes().into_iter().chain(call.to_le_bytes());
+    let hash = of.bytes().chain([0xff]).chain(ends).chain(name.bytes()).fold(0xcbf2_9ce4_8422_2325, step);
+    let mut id = "call_".to_owned();
+    for place in (0..16_u32).rev() {
+        let digit = (hash >> place.wrapping_mul(4)) & 15;
+        id.push(HEX.get(digit as usize).copied().map_or('0', char::from));
+    }
+    id
+}
+
+/// A call's arguments as the object that the API wants. What is not one, as a cut answer leaves it, is kept as text.
+pub(super) fn arguments(out: &mut Vec<u8>, given: &str, tree: &mut Tree) {
+    let json = given.trim();
+    if json.is_empty() || json == "null" {
+        out.extend_from_slice(b"{}");
+    } else if json.starts_with('{') && tree.read(json.as_bytes()).is_ok() {
+        // Outside its strings JSON may have line ends, an event of a stream may not.
+        out.extend(json.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
+    } else {
+        out.push(b'{');
+        text(out, "_raw", given);
+        out.push(b'}');
+    }
+}
+
+/// The media type and base64 of a `data:` URL.
+pub(super) fn data_url(url: &str) -> Option<(&str, &str)> {
+    let (kind, data) = url.strip_prefix("data:")?.split_once(',')?;
+    Some((kind.strip_suffix(";base64")?, data))
+}
+
+/// The media type that a URL's ending stands for.
+pub(super) fn media_type(url: &str) -> Option<&'static str> {
+    let path = url.split(['?', '#']).next()?;
+    let (_, ending) = path.rsplit_once('.')?;
+    let known = [
+        ("png", "image/png"),
+        ("jpg", "image/jpeg"),
+        ("jpeg", "image/jpeg"),
+        ("webp", "image/webp"),
+        ("gif", "image/gif"),
+        ("heic", "image/heic"),
+        ("heif", "image/heif"),
+        ("pdf", "application/pdf"),
+        ("txt", "text/plain"),
+        ("md", "text/markdown"),
+        ("html", "text/html"),
+        ("csv", "text/csv"),
+        ("json", "application/json"),
+    ];
+    known.into_iter().find(|(own, _)| own.eq_ignore_ascii_case(ending)).map(|(_, kind)| kind)
+}
+
+/// A segment of a path with its `%2F` and the like as what they stand for.
+pub(super) fn decoded(segment: &str) -> String {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        let code = after.get(..2).filter(|two| *first == b'%' && two.iter().all(u8::is_ascii_hexdigit));
+        let code = code.and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
+        match code {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => bytes.push(*first),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Writes a name as one segment of a path.
+pub(super) fn encode(path: &mut String, name: &str) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'@') {
+            path.push(char::from(byte));
+        } else {
+            path.push('%');
+            for digit in [byte >> 4, byte & 15] {
+                path.push(HEX.get(usize::from(digit)).copied().map_or('0', char::from));
+            }
+        }
+    }
+}
