@@ -128,15 +128,16 @@ impl Given {
         let mut given = Self::default();
         for colon in memchr::memchr_iter(b':', data) {
             let (before, value) = data.split_at_checked(colon).unwrap_or_default();
-            let name = before.trim_ascii_end();
-            let member = if name.ends_with(b"\"usage\"") {
-                &mut given.usage
-            } else if name.ends_with(b"\"error\"") {
-                &mut given.error
-            } else if name.ends_with(b"\"finish_reason\"") {
-                &mut given.finish
-            } else {
-                continue;
+            let mut name = before;
+            if name.last().is_some_and(u8::is_ascii_whitespace) {
+                name = name.trim_ascii_end();
+            }
+            // Most names are told apart by their last letter.
+            let member = match name {
+                [.., b'e', b'"'] if name.ends_with(b"\"usage\"") => &mut given.usage,
+                [.., b'r', b'"'] if name.ends_with(b"\"error\"") => &mut given.error,
+                [.., b'n', b'"'] if name.ends_with(b"\"finish_reason\"") => &mut given.finish,
+                _ => continue,
             };
             let value = value.get(1..).unwrap_or_default().trim_ascii_start();
             *member |= !value.starts_with(b"null");
