@@ -38,6 +38,32 @@ impl Arrival {
     }
 }
 
+/// Google's clients may give their key in the query: it is made the header that it stands for, so that no provider's
+/// path and no log has it.
+pub(super) fn take_key(headers: &mut Headers) {
+    let Some((path, query)) = headers.text(":path").and_then(|full| full.split_once('?')) else { return };
+    if !path.starts_with("/v1beta/") && !path.contains(':') {
+        return;
+    }
+    let mut key = None;
+    let mut rest = String::with_capacity(path.len().saturating_add(query.len()));
+    rest.push_str(path);
+    for pair in query.split('&') {
+        match pair.strip_prefix("key=") {
+            Some(value) => key = Some(value.to_owned()),
+            None => {
+                rest.push(if rest.len() == path.len() { '?' } else { '&' });
+                rest.push_str(pair);
+            }
+        }
+    }
+    let Some(key) = key else { return };
+    headers.set(":path", rest);
+    if headers.bytes("x-goog-api-key").is_none() {
+        headers.push("x-goog-api-key", key);
+    }
+}
+
 /// What Envoy must know: where to send, how often, how long.
 pub(super) fn to_envoy(edits: &mut Edits, cluster: &str, targets: usize, stream: bool, retry: Option<&Retry>) {
     edits.set(CLUSTER, cluster);

@@ -1,6 +1,6 @@
 //! Once per call: from the client's headers and body to the first target, and what Envoy answers by itself.
 
-use super::envoy::{Arrival, envoys, replace, to_envoy};
+use super::envoy::{Arrival, envoys, replace, take_key, to_envoy};
 use super::plan;
 use super::task::{self, Task};
 use super::{Call, Chat, Ending, Outcome, RETRY, Shared, Step, Work};
@@ -98,6 +98,7 @@ impl Gateway {
 
     pub fn request_headers(&mut self, mut headers: Headers, end: bool, host: &dyn Host) -> Step {
         self.started = host.now();
+        take_key(&mut headers);
         let method = headers.text(":method").unwrap_or_default();
         let full = headers.text(":path").unwrap_or_default();
         let (path, query) = full.split_once('?').unwrap_or((full, ""));

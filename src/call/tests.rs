@@ -328,3 +328,22 @@ fn a_pause_that_a_provider_asks_for_has_a_bound() {
     let mut gateway = gateway(json!({}));
     assert_eq!(ask(&mut gateway, ASK, &host).0.text("x-sluice-cluster"), Some("a"));
 }
+
+#[test]
+fn a_key_in_the_query_becomes_a_header() {
+    let made = |path: &str, more: &[(&str, &str)]| {
+        let mut given = headers(&[(":path", path)]);
+        more.iter().for_each(|(name, value)| given.push((*name).to_owned(), *value));
+        super::envoy::take_key(&mut given);
+        let text = |name| given.text(name).unwrap_or_default().to_owned();
+        (text(":path"), text("x-goog-api-key"))
+    };
+    let pair = |path: &str, key: &str| (path.to_owned(), key.to_owned());
+    let stream = "/v1beta/models/m:streamGenerateContent";
+    assert_eq!(made(&format!("{stream}?key=k&alt=sse"), &[]), pair(&format!("{stream}?alt=sse"), "k"));
+    assert_eq!(made(&format!("{stream}?alt=sse&key=k&x=1"), &[]), pair(&format!("{stream}?alt=sse&x=1"), "k"));
+    assert_eq!(made("/v1/models/m:generateContent?key=k", &[]), pair("/v1/models/m:generateContent", "k"));
+    let both = made("/v1beta/models?key=k", &[("x-goog-api-key", "own")]);
+    assert_eq!(both, pair("/v1beta/models", "own"));
+    assert_eq!(made("/v1/files?key=k", &[]), pair("/v1/files?key=k", ""));
+}
