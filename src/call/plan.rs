@@ -2,7 +2,7 @@
 
 use super::{Call, Chat, Planned, Ready, Terms, Work};
 use crate::api::{self, Api, Form, Spliced};
-use crate::chat::Losses;
+use crate::chat::{Losses, Request};
 use crate::config::{OnLoss, Policy};
 use crate::consumer::Consumer;
 use crate::error::{Error, Fault, Kind};
@@ -85,8 +85,8 @@ impl Call {
             self.losses.extend(losses.iter().map(|loss| (target.provider, loss.what)));
             Ready::Same(spliced)
         } else {
-            let read = || Body::parse(&chat.body).and_then(|body| chat.dialect.read_request(body.value())).map(Rc::new);
-            let request = chat.request.get_or_init(read).clone()?;
+            let request = chat.request.get_or_init(|| Body::parse(&chat.body).and_then(|body| chat.read(body.value())));
+            let request = request.clone()?;
             let mut written = api.write_request(&request, &wanted);
             let headers = std::mem::take(&mut written.headers);
             let header = |name: &str| headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
@@ -110,6 +110,14 @@ impl Call {
 }
 
 impl Chat {
+    /// The request, with what its path says of it.
+    fn read(&self, body: Value<'_>) -> Result<Rc<Request>, Error> {
+        let mut request = self.dialect.read_request(body)?;
+        request.model.clone_from(&self.asked_model);
+        request.stream = self.stream;
+        Ok(Rc::new(request))
+    }
+
     /// Whether a provider's answer in that API is the client's as it is.
     pub(super) fn passes(&self, api: &dyn Api) -> bool {
         same(api, self.dialect) && (self.asked.form == Form::Usual || !self.stream)
@@ -139,8 +147,7 @@ pub(super) fn prepare(policy: &Policy, chat: &mut Chat, client: &Headers, body: 
     let Some((entry, target, provider)) = parts(policy, chat, 0) else { return };
     let api = provider.spoken(chat.dialect).api;
     if !chat.passes(api) {
-        let dialect = chat.dialect;
-        chat.request.get_or_init(|| dialect.read_request(body).map(Rc::new));
+        chat.request.get_or_init(|| chat.read(body));
         return;
     }
     let wanted = wanted(entry, target, provider);
