@@ -9,6 +9,7 @@
 mod anthropic;
 mod cohere;
 mod compatible;
+mod gemini;
 mod openai;
 mod quirks;
 
@@ -25,6 +26,7 @@ use std::rc::Rc;
 pub static PROVIDERS: &[&Kind] = &[
     &anthropic::KIND,
     &cohere::KIND,
+    &gemini::KIND,
     &openai::KIND,
     &compatible::CEREBRAS,
     &compatible::DEEPSEEK,
