@@ -1,11 +1,13 @@
 //! What becomes of an attempt's answer: delivered, or failed and perhaps tried again elsewhere.
 
-use super::{Call, Ending, Outcome, RETRY, Step, Work, relay, task};
+use super::relay::{self, Relay};
+use super::{Call, Ending, Outcome, RETRY, Step, Work, task};
 use crate::api::{Api, Asked, Form, Seen};
 use crate::error::{Error, Kind};
 use crate::host::Host;
 use crate::http::{Change, Edits, Headers, Reply};
 use crate::json;
+use crate::provider;
 use crate::task::Format;
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -41,6 +43,7 @@ pub(super) struct Bound {
     pub(super) task: Option<&'static Format>,
     /// The answer's bytes are the client's as they are.
     passes: bool,
+    kind: &'static provider::Kind,
     pub(super) hide_usage: bool,
 }
 
@@ -61,7 +64,16 @@ impl Bound {
 
     /// The media type of the provider's.
     pub(super) fn provider_stream(&self) -> &'static str {
-        self.api.stream_type(Form::Usual)
+        self.kind.transcode.map_or_else(|| self.api.stream_type(Form::Usual), |(media_type, _)| media_type)
+    }
+
+    /// The provider's stream, on its way.
+    pub(super) fn relay(&self) -> Relay {
+        let relay = match self.same() {
+            true => Relay::same(self.api, self.hide_usage, self.rename().map(str::to_owned)),
+            false => Relay::other(self.api, self.dialect, self.asked()),
+        };
+        relay.transcoded(self.kind.transcode.map(|(_, new)| new()))
     }
 
     /// The name that the answer's model is given.
@@ -76,6 +88,7 @@ impl Call {
         let Work::Chat(chat) = &self.work else { return None };
         let entry = chat.plan.get(self.attempts.get(index)?.planned)?;
         let provider = self.target(chat, entry)?.provider;
+        let kind = self.provider(provider)?.kind;
         let api = self.provider(provider)?.spoken(chat.dialect).api;
         Some(Bound {
             passes: chat.passes(api),
@@ -83,6 +96,7 @@ impl Call {
             dialect: chat.dialect,
             api,
             provider,
+            kind,
             model: Rc::clone(&entry.model),
             asked: Rc::clone(&chat.asked),
             schema_tool: entry.terms.schema_tool,
@@ -160,7 +174,7 @@ impl Call {
         let status = headers.status();
         if status >= 300 {
             let error = bound.api.read_error(status, body);
-            let own = bound.same() && presentable(&error, body);
+            let own = bound.same() && !bound.kind.foreign_errors && presentable(&error, body);
             return self.failed(index, headers, error, own.then_some(body), host);
         }
         let mut seen = Seen::default();

@@ -108,10 +108,7 @@ impl Attempt {
             }
         }
         if status < 300 && streamed && !encoded && !end {
-            let relay = match bound.same() {
-                true => Relay::same(bound.api, bound.hide_usage, bound.rename().map(str::to_owned)),
-                false => Relay::other(bound.api, bound.dialect, bound.asked()),
-            };
+            let relay = bound.relay();
             self.phase = Phase::First { headers, relay, out: None, held: 0 };
             return Step::wait();
         }

@@ -5,11 +5,13 @@ use crate::chat::{Event, Usage};
 use crate::error::Error;
 use crate::framing::{self, Frame, sse};
 use crate::json::{self, Tree};
+use crate::provider::Transcode;
 use crate::task::Format;
 
 /// A stream being passed on.
 pub struct Relay {
     how: How,
+    transcode: Option<Box<dyn Transcode>>,
     pub seen: Seen,
     /// An event with data has gone by.
     pub begun: bool,
@@ -62,11 +64,23 @@ impl Relay {
     }
 
     fn new(how: How) -> Self {
-        Self { how, seen: Seen::default(), begun: false }
+        Self { how, transcode: None, seen: Seen::default(), begun: false }
+    }
+
+    /// Of a provider whose stream is first made one of its API.
+    pub fn transcoded(self, transcode: Option<Box<dyn Transcode>>) -> Self {
+        Self { transcode, ..self }
     }
 
     /// Takes what came; gives what goes to the client in its place, `None` if that is the same.
     pub fn feed(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let Some(transcode) = &mut self.transcode else { return self.pass(bytes) };
+        let mut events = Vec::with_capacity(bytes.len());
+        transcode.feed(bytes, &mut events);
+        Some(self.pass(&events).unwrap_or(events))
+    }
+
+    fn pass(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
         let (seen, begun) = (&mut self.seen, &mut self.begun);
         match &mut self.how {
             How::Same(same) => same.feed(bytes, seen, begun),
@@ -97,6 +111,15 @@ impl Relay {
 
     /// The provider has closed the stream. `None`: nothing is to be added.
     pub fn close(&mut self, dialect: &'static dyn Api, asked: &dyn Fn() -> Asked) -> Option<Vec<u8>> {
+        let Some(mut transcode) = self.transcode.take() else { return self.end(dialect, asked) };
+        let mut events = Vec::new();
+        transcode.close(&mut events);
+        let mut out = self.pass(&events).unwrap_or(events);
+        out.extend(self.end(dialect, asked).into_iter().flatten());
+        (!out.is_empty()).then_some(out)
+    }
+
+    fn end(&mut self, dialect: &'static dyn Api, asked: &dyn Fn() -> Asked) -> Option<Vec<u8>> {
         let (seen, begun) = (&mut self.seen, &mut self.begun);
         match &mut self.how {
             How::Task { .. } => None,

@@ -78,7 +78,8 @@ impl Call {
             Some(task) => super::task::path(provider, &ask, task.format),
             None => provider.chat_path(&ask),
         };
-        if same_api && !path.contains('?') {
+        // A client's query is about the API's own path.
+        if same_api && provider.kind.path.is_none() && !path.contains('?') {
             path.push_str(&self.query);
         }
         let mut headers = provider.request_headers("POST", &path, &self.client, same_api);

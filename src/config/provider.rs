@@ -237,7 +237,11 @@ impl<'v> Reader<'v> {
     }
 }
 
-/// The template with its `{setting}`s filled in. `{location-}` is the value and a hyphen, or nothing for `global`.
+/// Google's locations that are more than one region; `global` is all of them.
+const WIDE: [&str; 2] = ["us", "eu"];
+
+/// The template with its `{setting}`s filled in. `{location-}` is the value and a hyphen, for a single region;
+/// `{.location}` is `.us.rep`, for several.
 fn filled(template: &str, settings: &[(&'static str, String)]) -> String {
     let mut out = String::with_capacity(template.len());
     for (n, piece) in template.split('{').enumerate() {
@@ -245,12 +249,15 @@ fn filled(template: &str, settings: &[(&'static str, String)]) -> String {
             out.push_str(piece);
             continue;
         };
-        let prefix = name.strip_suffix('-');
-        let value = settings.iter().find(|(known, _)| *known == prefix.unwrap_or(name)).map_or("", |(_, value)| value);
-        match prefix {
-            Some(_) if value == "global" => {}
-            Some(_) => out.extend([value, "-"]),
-            None => out.push_str(value),
+        let plain = name.trim_matches(['-', '.']);
+        let value = settings.iter().find(|(known, _)| *known == plain).map_or("", |(_, value)| value);
+        let wide = WIDE.contains(&value);
+        match (name.ends_with('-'), name.starts_with('.')) {
+            (true, _) if wide || value == "global" => {}
+            (true, _) => out.extend([value, "-"]),
+            (_, true) if wide => out.extend([".", value, ".rep"]),
+            (_, true) => {}
+            _ => out.push_str(value),
         }
         out.push_str(rest);
     }

@@ -1,17 +1,20 @@
 //! Who serves: what a kind of provider needs besides its wire format: host, path, credential, fixed headers.
 //!
-//! May use: api, chat, http, json, secret, task.
+//! May use: api, chat, framing, http, json, secret, task.
 //!
 //! To add a kind: one file with a `static` of [`Kind`], and its line in [`PROVIDERS`]. What it does not say it has from
 //! [`Kind::COMPATIBLE`]: a vendor that speaks OpenAI's API at a host of its own is three lines in `compatible.rs`, and what it
 //! wants otherwise one line each of [`Quirks`].
 
 mod anthropic;
+mod azure;
+mod bedrock;
 mod cohere;
 mod compatible;
 mod gemini;
 mod openai;
 mod quirks;
+mod vertex;
 
 use crate::api::Api;
 use crate::chat::Losses;
@@ -25,6 +28,8 @@ use std::rc::Rc;
 /// Every kind of provider, by the name that `api` has in the configuration.
 pub static PROVIDERS: &[&Kind] = &[
     &anthropic::KIND,
+    &azure::KIND,
+    &bedrock::ANTHROPIC,
     &cohere::KIND,
     &gemini::KIND,
     &openai::KIND,
@@ -47,6 +52,7 @@ pub static PROVIDERS: &[&Kind] = &[
     &compatible::TOGETHER,
     &compatible::VLLM,
     &compatible::XAI,
+    &vertex::ANTHROPIC,
 ];
 
 pub fn by_name(name: &str) -> Option<&'static Kind> {
@@ -74,6 +80,10 @@ pub struct Kind {
     pub adapt: Option<Adapt>,
     /// What it wants otherwise than OpenAI, where it speaks its API.
     pub quirks: Option<&'static Quirks>,
+    /// The media type of its streams, and what makes server-sent events of them, where they are none.
+    pub transcode: Option<(&'static str, NewTranscode)>,
+    /// Its errors have a form of its own, which no client of the API that it speaks can read.
+    pub foreign_errors: bool,
     /// What it offers besides chat: formats of `task`, by name.
     pub tasks: &'static [&'static str],
     /// As `adapt`, for those.
@@ -93,6 +103,8 @@ impl Kind {
         path: None,
         adapt: None,
         quirks: None,
+        transcode: None,
+        foreign_errors: false,
         // Not all offer all of it: what a server does not know it refuses itself.
         tasks: &[
             "openai-embeddings",
@@ -149,6 +161,16 @@ pub struct Adapted {
     pub edits: Vec<Edit>,
     pub losses: Losses,
 }
+
+/// A stream of another framing, as the server-sent events of the provider's API.
+pub trait Transcode {
+    fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>);
+
+    /// The stream has ended.
+    fn close(&mut self, out: &mut Vec<u8>);
+}
+
+pub type NewTranscode = fn() -> Box<dyn Transcode>;
 
 /// Where a kind of provider wants its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -313,6 +335,21 @@ impl Provider {
         }
         headers
     }
+}
+
+/// A model's name as one segment of a path.
+fn escaped(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~@".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let digit =
+                |half: u8| char::from_digit(u32::from(half), 16).map_or('0', |digit| digit.to_ascii_uppercase());
+            out.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
+    out
 }
 
 /// The client's key, wherever its SDK puts it.

@@ -39,7 +39,7 @@ fn every_kind_has_a_name_of_its_own_and_an_api_that_exists() {
             assert!(crate::api::by_name(api).is_some(), "{}", kind.name);
             assert!(base_path.is_empty() || base_path.starts_with('/') && !base_path.ends_with('/'), "{}", kind.name);
             for name in settings(base_path).iter().chain(&settings(kind.host)) {
-                let name = name.trim_end_matches('-');
+                let name = name.trim_matches(['-', '.']);
                 let known = kind.settings.iter().find(|setting| setting.name == name);
                 assert!(known.is_some_and(|setting| setting.required), "{}: {name}", kind.name);
             }

@@ -10,6 +10,7 @@ mod text;
 pub use digest::Digest;
 pub use key::{KEY_PREFIX, is_key, new_key};
 pub use seal::{SealKey, Unsealable, open, seal};
+pub use text::from_base64;
 
 use std::fmt;
 use zeroize::Zeroize;

@@ -32,7 +32,7 @@ pub(super) fn to_base64(bytes: &[u8]) -> String {
 }
 
 /// Either alphabet, padded or not. Bits left over must be 0, so that no two texts say the same bytes.
-pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
+pub fn from_base64(text: &str) -> Option<Vec<u8>> {
     let digits = match text.strip_suffix("==").or_else(|| text.strip_suffix('=')) {
         Some(digits) if text.len().is_multiple_of(4) => digits,
         Some(_) => return None,
@@ -41,13 +41,16 @@ pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(digits.len());
     let (mut bits, mut count) = (0_u32, 0_u32);
     for digit in digits.bytes() {
-        let digit = match digit {
-            b'+' => b'-',
-            b'/' => b'_',
-            other => other,
+        // By its range: a long text has many of them.
+        let value = match digit {
+            b'A'..=b'Z' => digit.wrapping_sub(b'A'),
+            b'a'..=b'z' => digit.wrapping_sub(b'a').wrapping_add(26),
+            b'0'..=b'9' => digit.wrapping_sub(b'0').wrapping_add(52),
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
         };
-        let value = BASE64.iter().position(|known| *known == digit)?;
-        bits = bits << 6 | u32::try_from(value).ok()?;
+        bits = bits << 6 | u32::from(value);
         count = count.saturating_add(6);
         if let Some(left) = count.checked_sub(8) {
             count = left;

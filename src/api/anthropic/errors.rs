@@ -14,6 +14,8 @@ const CREDENTIALS: &str = "the provider does not accept the gateway's credential
 /// An error's type and message, in any of the forms that bodies come in: this API's, OpenAI's, those of proxies between.
 fn said(body: Option<Value<'_>>) -> (Option<Cow<'_, str>>, Option<Cow<'_, str>>) {
     let Some(body) = body else { return (None, None) };
+    // Google wraps an error in an array.
+    let body = body.items().next().unwrap_or(body);
     let outer = || text_of(body, "message").or_else(|| text_of(body, "detail"));
     match body.get("error") {
         Some(error) if error.is_object() => (text_of(error, "type"), text_of(error, "message").or_else(outer)),
