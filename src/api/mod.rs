@@ -7,6 +7,7 @@
 
 pub mod anthropic;
 pub mod cohere;
+pub mod converse;
 pub mod gemini;
 pub mod openai;
 mod shared;
@@ -22,7 +23,8 @@ use std::borrow::Cow;
 pub const SSE: &str = crate::framing::sse::MEDIA_TYPE;
 
 /// Every wire format. Where two have a path in common, the one that asks for more of a request comes first.
-pub static APIS: &[&dyn Api] = &[&anthropic::Anthropic, &cohere::Cohere, &gemini::Gemini, &openai::OpenAi];
+pub static APIS: &[&dyn Api] =
+    &[&anthropic::Anthropic, &cohere::Cohere, &converse::Converse, &gemini::Gemini, &openai::OpenAi];
 
 /// The API of that name.
 pub fn by_name(name: &str) -> Option<&'static dyn Api> {
@@ -218,5 +220,7 @@ pub trait Writer {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub mod tests_golden;
 #[cfg(test)]
 mod tests_streams;

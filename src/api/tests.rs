@@ -1,6 +1,6 @@
 //! Every API held against every other: what one says, the other says too, or names the loss.
 
-use super::{APIS, Api, Asked, Line, Operation, Seen, Target, by_name};
+use super::{APIS, Api, Asked, Line, Named, Operation, Seen, Target, by_name};
 use crate::chat::{
     Answer, Choice, Effort, Event, Finish, Format, Part, Reasoning, Request, Role, Source, Tool, ToolChoice, Turn,
     Usage,
@@ -55,6 +55,10 @@ fn only_the_model_is_spliced() {
         let body = br#"{ "model" : "a", "messages": [ ],"new": {"x" : 1.0} }"#;
         let spliced = api.splice(Body::parse(body).unwrap().value(), &TARGET);
         let spliced = String::from_utf8(json::splice(body, &spliced.edits)).unwrap();
+        // The path names the model.
+        if named(*api, false).model.is_some() && spliced.as_bytes() == body {
+            continue;
+        }
         assert_eq!(spliced, r#"{ "model" : "model", "messages": [ ],"new": {"x" : 1.0} }"#, "{}", api.name());
     }
 }
@@ -62,6 +66,7 @@ fn only_the_model_is_spliced() {
 /// What an API cannot say, by the feature's name. Each must be a loss.
 const CANNOT: &[(&str, &[&str])] = &[
     ("cohere", &["document", "tool_choice named", "one tool at a time", "user"]),
+    ("bedrock", &["image by URL", "tool_choice none", "one tool at a time"]),
     ("gemini", &["document", "one tool at a time", "user"]),
 ];
 
@@ -70,7 +75,7 @@ fn can(api: &dyn Api, feature: &str) -> bool {
 }
 
 /// APIs whose answers do not name the model.
-const NAMELESS: &[&str] = &["cohere"];
+const NAMELESS: &[&str] = &["bedrock", "cohere"];
 
 /// APIs whose usage does not tell what was written to the cache.
 const NO_CACHE_WRITE: &[&str] = &["cohere", "gemini"];
@@ -302,13 +307,20 @@ fn features() -> Vec<Feature> {
     ]
 }
 
+/// What a path says of the model and the stream, where it is not in the body.
+fn named(api: &dyn Api, stream: bool) -> Named {
+    let full = format!("{}{}", api.base_path(), api.chat_path(TARGET.model, stream));
+    let (path, query) = full.split_once('?').unwrap_or((&full, ""));
+    match api.operation(&Line { method: "POST", path, query, headers: &Headers::default() }) {
+        Some(Operation::Chat(named)) => named,
+        other => panic!("{full}: {other:?}"),
+    }
+}
+
 /// A request as it arrives: its path may say a part of it.
 fn arrived(api: &dyn Api, body: &[u8], stream: bool) -> Result<Request, Error> {
     let mut request = api.read_request(Body::parse(body).unwrap().value())?;
-    let full = format!("{}{}", api.base_path(), api.chat_path(TARGET.model, stream));
-    let (path, query) = full.split_once('?').unwrap_or((&full, ""));
-    let line = Line { method: "POST", path, query, headers: &Headers::default() };
-    let Some(Operation::Chat(named)) = api.operation(&line) else { panic!("{full}") };
+    let named = named(api, stream);
     request.model = named.model.unwrap_or(request.model);
     request.stream = named.stream.unwrap_or(request.stream);
     Ok(request)

@@ -2,24 +2,12 @@
 
 use super::{APIS, Api, Asked, Seen, Verdict};
 use crate::chat::{Event, Finish, Usage};
-use crate::framing::sse;
+use crate::framing::Frame;
 use serde_json::Value;
 
 /// The golden streams of an API, by file.
 fn streams(api: &dyn Api) -> Vec<(String, Vec<u8>)> {
-    let folder = format!("{}/tests/golden/{}", env!("CARGO_MANIFEST_DIR"), api.name());
-    let mut streams = Vec::new();
-    for file in std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{folder}: {e}")) {
-        let path = file.unwrap().path();
-        let case: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        if let Some(lines) = case["stream"].as_array() {
-            let lines: Vec<&str> = lines.iter().map(|l| l.as_str().unwrap()).collect();
-            streams.push((path.display().to_string(), lines.join("\n").into_bytes()));
-        }
-    }
-    streams.sort();
-    assert!(streams.len() >= 5, "{}: every API needs its streams", api.name());
-    streams
+    super::tests_golden::streams(api, &["\n"])
 }
 
 fn asked() -> Asked {
@@ -157,8 +145,8 @@ fn watching_a_stream_tells_what_reading_it_does() {
         for (path, stream) in streams(*provider) {
             let said = told(*provider, &stream);
             let mut seen = Seen::default();
-            let mut decoder = sse::Decoder::new();
-            let mut watch = |frame: sse::Frame<'_>| {
+            let mut decoder = provider.framing().decoder();
+            let mut watch = |frame: Frame<'_>| {
                 if let Some(data) = frame.data {
                     let verdict = provider.watch_event(frame.name, data, false, &mut seen);
                     assert_eq!(verdict, Verdict::Pass, "{path}");

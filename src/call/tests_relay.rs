@@ -1,29 +1,13 @@
 //! A stream comes out the same however it came in.
 
 use super::relay::{Relay, rename_model};
+use crate::api::tests_golden::streams;
 use crate::api::{APIS, Api, Asked};
 use crate::chat::Usage;
-use serde_json::Value;
+use crate::framing::{Frame, Kind};
 
 fn asked() -> Asked {
     Asked { model: "asked".to_owned(), id: "made".to_owned(), created: 5, ..Asked::default() }
-}
-
-/// The golden streams of an API, with lines that end so.
-fn streams(api: &dyn Api, ends: &[&str]) -> Vec<(String, Vec<u8>)> {
-    let folder = format!("{}/tests/golden/{}", env!("CARGO_MANIFEST_DIR"), api.name());
-    let mut streams = Vec::new();
-    for file in std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{folder}: {e}")) {
-        let path = file.unwrap().path();
-        let case: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        let Some(lines) = case["stream"].as_array() else { continue };
-        let lines: Vec<&str> = lines.iter().map(|line| line.as_str().unwrap()).collect();
-        for end in ends {
-            streams.push((format!("{}, {end:?}", path.display()), lines.join(end).into_bytes()));
-        }
-    }
-    assert!(streams.len() >= 5, "{}: every API needs its streams", api.name());
-    streams
 }
 
 /// All that went out, what was used, and whether it ended well.
@@ -64,7 +48,13 @@ fn a_stream_of_the_clients_own_api_goes_through_byte_for_byte_and_is_counted() {
     for api in APIS.iter().copied() {
         for (name, stream) in streams(api, &["\n", "\r"]) {
             let (out, usage, _) = any_cut(&name, api, &|| Relay::same(api, false, None), &stream);
-            assert!(out.starts_with(&stream), "{name}");
+            // Of a binary frame that was cut the client gets nothing: an error could not follow it.
+            let mut kept = 0;
+            let mut count = |frame: Frame<'_>| kept += if frame.corrupt.is_none() { frame.raw.len() } else { 0 };
+            let mut frames = api.framing().decoder();
+            frames.feed(&stream, &mut count);
+            frames.close(&mut count);
+            assert!(out.starts_with(&stream[..kept]) && kept + 256 > stream.len(), "{name}");
             counted += usize::from(usage.is_some());
         }
     }
@@ -124,6 +114,9 @@ fn a_comment_begins_no_stream() {
                 true => Relay::same(api, false, None),
                 false => Relay::other(api, dialect, asked()),
             };
+            if api.framing() != Kind::Sse {
+                continue;
+            }
             relay.feed(b": PROCESSING\n\n: PROCESSING\n\n");
             assert!(!relay.begun, "{} to {}", api.name(), dialect.name());
         }
@@ -139,7 +132,7 @@ fn a_stream_that_breaks_off_gets_one_ending_in_the_clients_api() {
                 false => Relay::other(api, dialect, asked()),
             };
             let (out, _, well) = passed(relay, dialect, std::iter::once(b": nothing\n\n".as_slice()));
-            let out = String::from_utf8(out).unwrap();
+            let out = String::from_utf8_lossy(&out);
             assert!(!well && out.contains("broke off"), "{} to {}: {out}", api.name(), dialect.name());
             assert_eq!(out.matches("broke off").count(), 1, "{out}");
         }

@@ -1,19 +1,11 @@
 //! Blocks of content, read: the same in requests and in answers.
 
 use super::text_of;
+use crate::api::shared::wire::claim_signature;
 use crate::chat::{Citation, Part, Source};
 use crate::error::Error;
 use crate::json::Value;
 use std::borrow::Cow;
-
-/// Begins a block's signature that belongs to the call after it: it is another provider's, whose calls are signed.
-/// No signature of this API's has a colon.
-const OF_CALL: &str = "call:";
-
-/// As a block's, the signature of the call that follows.
-pub(super) fn call_signature(signature: &str) -> String {
-    [OF_CALL, signature].concat()
-}
 
 /// Where a statement comes from.
 pub(super) fn citation(place: Value<'_>) -> Citation {
@@ -41,16 +33,7 @@ pub(super) fn list(blocks: Value<'_>) -> Result<Vec<Part>, Error> {
     let mut parts: Vec<Part> = Vec::new();
     for block in blocks.items() {
         let mut next = part(block)?;
-        if let (Part::ToolCall { signature, .. }, Some(Part::Thinking { signature: before, text })) =
-            (&mut next, parts.last_mut())
-            && let Some(own) = before.as_deref().and_then(|words| words.strip_prefix(OF_CALL))
-        {
-            *signature = Some(own.to_owned());
-            *before = None;
-            if text.is_empty() {
-                parts.pop();
-            }
-        }
+        claim_signature(&mut parts, &mut next);
         parts.push(next);
     }
     Ok(parts)

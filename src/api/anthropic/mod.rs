@@ -7,12 +7,10 @@ mod answer;
 mod block;
 mod conversation;
 mod errors;
-mod model;
 mod parts;
 mod read;
 mod reader;
 mod reply;
-mod schema;
 mod thinking;
 mod tools;
 mod usage;
@@ -28,6 +26,7 @@ mod tests;
 #[cfg(test)]
 mod tests_write;
 
+use super::shared::wire::decoded;
 use super::{Api, Asked, Line, Named, Operation, Seen, Spliced, Target, Verdict, Written};
 use crate::chat::{Answer, Request};
 use crate::error::Error;
@@ -126,23 +125,4 @@ impl Api for Anthropic {
 /// A string that a provider may leave out, or give as something else.
 fn text_of<'a>(value: Value<'a>, name: &str) -> Option<Cow<'a, str>> {
     value.get(name)?.text()
-}
-
-/// A segment of a path with its `%2F` and the like as what they stand for.
-fn decoded(segment: &str) -> String {
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        let code = after.get(..2).filter(|_| *first == b'%').and_then(|two| std::str::from_utf8(two).ok());
-        // `from_str_radix` takes a sign, a path does not.
-        match code.filter(|two| !two.starts_with('+')).and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => bytes.push(*first),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }

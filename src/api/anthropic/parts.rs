@@ -1,6 +1,8 @@
 //! Parts as blocks of content, written.
 
 use super::conversation::Side;
+use crate::api::shared::base64;
+use crate::api::shared::wire::input;
 use crate::chat::{Losses, Part, Raw, Source};
 use crate::json::Tree;
 use crate::json::write::{comma, field, flag, raw, text};
@@ -287,25 +289,7 @@ fn words(media_type: &str, data: &str) -> Option<String> {
     if !text {
         return None;
     }
-    let mut bytes = Vec::with_capacity(data.len().saturating_mul(3) / 4);
-    let (mut bits, mut count) = (0u32, 0u32);
-    for byte in data.bytes().filter(|byte| !matches!(byte, b'=' | b'\r' | b'\n')) {
-        let value = match byte {
-            b'A'..=b'Z' => byte.wrapping_sub(b'A'),
-            b'a'..=b'z' => byte.wrapping_sub(b'a').wrapping_add(26),
-            b'0'..=b'9' => byte.wrapping_sub(b'0').wrapping_add(52),
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => return None,
-        };
-        bits = (bits << 6) | u32::from(value);
-        count = count.saturating_add(6);
-        if count >= 8 {
-            count = count.saturating_sub(8);
-            bytes.push(((bits >> count) & 0xff) as u8);
-        }
-    }
-    String::from_utf8(bytes).ok()
+    String::from_utf8(base64::decode(data)?).ok()
 }
 
 /// An id of letters, digits, `_` and `-`: others are refused. The same id always gives the same; two never meet.
@@ -320,18 +304,4 @@ fn tool_id(id: &str) -> std::borrow::Cow<'_, str> {
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
     let clean: String = id.chars().map(|c| if fine(c) { c } else { '_' }).collect();
     format!("{clean}_{hash:016x}").into()
-}
-
-/// A tool's arguments as the object that this API wants. What is not one, as a cut answer leaves it, is kept as text.
-pub(super) fn input(out: &mut Vec<u8>, arguments: &str, tree: &mut Tree) {
-    let given = arguments.trim();
-    if given.is_empty() || given == "null" {
-        out.extend_from_slice(b"{}");
-    } else if given.starts_with('{') && tree.read(given.as_bytes()).is_ok() {
-        out.extend_from_slice(given.as_bytes());
-    } else {
-        out.push(b'{');
-        text(out, "_raw", arguments);
-        out.push(b'}');
-    }
 }

@@ -1,10 +1,10 @@
 //! A whole answer, written for a client.
 
 use super::answer::{fitting, stop_reason};
-use super::block::call_signature;
-use super::parts::{input, plain};
+use super::parts::plain;
 use super::usage;
 use crate::api::Asked;
+use crate::api::shared::wire::{call_signature, input};
 use crate::chat::{Answer, Citation, Part};
 use crate::json::Tree;
 use crate::json::write::{comma, field, flag, number, raw, text, text_or_null};

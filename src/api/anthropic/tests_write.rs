@@ -1,8 +1,8 @@
 //! What a request becomes, decision by decision: the table of `docs/translation.md`.
 
 use super::Anthropic;
-use super::model::{Thinks, abilities};
-use super::schema::tighten;
+use crate::api::shared::claude::{Thinks, abilities};
+use crate::api::shared::schema::tighten;
 use crate::api::{Api, Target, Written};
 use crate::chat::{Effect, Effort, Format, Part, Reasoning, Request, Role, Source, Tool, ToolChoice, Turn};
 use serde_json::{Value, json};

@@ -1,10 +1,10 @@
 //! A request, written for a provider.
 
 use super::conversation;
-use super::model::{self, Abilities};
-use super::schema;
 use super::thinking;
 use super::tools;
+use crate::api::shared::claude::{self, Abilities};
+use crate::api::shared::schema;
 use crate::api::{Target, Written};
 use crate::chat::{Effect, Format, Losses, Part, Request, Source, ToolChoice};
 use crate::json::Number;
@@ -30,7 +30,7 @@ enum Form<'a> {
 }
 
 pub(super) fn request(request: &Request, target: &Target<'_>) -> Written {
-    let can = model::abilities(target.model);
+    let can = claude::abilities(target.model);
     let mut losses = Losses::default();
     let form = form(request, &can, &mut losses);
     let stand_in = match form {

@@ -1,10 +1,11 @@
 //! A client's stream, written.
 
 use super::answer::{fitting, stop_reason};
-use super::block::call_signature;
 use super::errors;
 use super::reply::{citation, head};
 use super::usage;
+use crate::api::shared::nesting::Nesting;
+use crate::api::shared::wire::call_signature;
 use crate::api::{self, Asked};
 use crate::chat::{Citation, Event, Finish, Usage};
 use crate::json::quote;
@@ -41,34 +42,6 @@ struct Call {
     tool: u32,
     index: u64,
     arguments: Nesting,
-}
-
-/// How far a JSON text has come.
-#[derive(Default)]
-struct Nesting {
-    depth: u32,
-    in_string: bool,
-    escaped: bool,
-    whole: bool,
-}
-
-impl Nesting {
-    fn take(&mut self, json: &str) {
-        for byte in json.bytes() {
-            match byte {
-                _ if self.escaped => self.escaped = false,
-                b'\\' if self.in_string => self.escaped = true,
-                b'"' => self.in_string = !self.in_string,
-                _ if self.in_string => {}
-                b'{' | b'[' => self.depth = self.depth.saturating_add(1),
-                b'}' | b']' => {
-                    self.depth = self.depth.saturating_sub(1);
-                    self.whole = self.depth == 0;
-                }
-                _ => {}
-            }
-        }
-    }
 }
 
 impl Writer {
@@ -293,7 +266,7 @@ impl Writer {
         quote(out, json);
         out.extend_from_slice(b"}}\n\n");
         // The last stays open: white space may follow what is whole.
-        if call.arguments.whole && last != Some(tool) {
+        if call.arguments.whole() && last != Some(tool) {
             block_stop(out, index);
             self.calls.retain(|call| call.tool != tool);
         }
@@ -305,10 +278,10 @@ impl Writer {
             block_stop(out, index);
         }
         self.calls.retain(|call| {
-            if call.arguments.whole {
+            if call.arguments.whole() {
                 block_stop(out, call.index);
             }
-            !call.arguments.whole
+            !call.arguments.whole()
         });
     }
 

@@ -1,4 +1,9 @@
-//! What the formats of one vendor have in common: the shape of errors, members that must be there, made ids.
+//! What several formats have in common: the shape of errors, members that must be there, made ids, the rules of models that
+//! more than one of them reaches.
 
+pub mod base64;
+pub mod claude;
 pub mod error;
+pub mod nesting;
+pub mod schema;
 pub mod wire;

@@ -1,8 +1,8 @@
 //! What reading and writing have in common: members that must be there, made ids, links with data in them.
 
-use crate::chat::Source;
+use crate::chat::{Part, Source};
 use crate::error::Error;
-use crate::json::{Items, Value, escape, quote};
+use crate::json::{Items, Tree, Value, escape, quote, write};
 use std::borrow::Cow;
 
 pub fn missing(of: &Value<'_>, name: &str) -> Error {
@@ -117,4 +117,60 @@ pub fn id(start: &str, hash: u64) -> String {
         id.push(char::from_digit(digit as u32, 16).unwrap_or_default());
     }
     id
+}
+
+/// A tool's arguments as the object that some APIs want. What is not one, as a cut answer leaves it, is kept as text.
+pub fn input(out: &mut Vec<u8>, arguments: &str, tree: &mut Tree) {
+    let given = arguments.trim();
+    if given.is_empty() || given == "null" {
+        out.extend_from_slice(b"{}");
+    } else if given.starts_with('{') && tree.read(given.as_bytes()).is_ok() {
+        out.extend_from_slice(given.as_bytes());
+    } else {
+        out.push(b'{');
+        write::text(out, "_raw", arguments);
+        out.push(b'}');
+    }
+}
+
+/// A segment of a path with its `%3A` and the like as what they stand for.
+pub fn decoded(segment: &str) -> String {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        let code = after.get(..2).filter(|_| *first == b'%').and_then(|two| std::str::from_utf8(two).ok());
+        // `from_str_radix` takes a sign, a path does not.
+        match code.filter(|two| !two.starts_with('+')).and_then(|two| u8::from_str_radix(two, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => bytes.push(*first),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Begins a signature of thinking that belongs to the call after it: it is another provider's, whose calls are signed.
+/// No signature of the formats that sign thinking has a colon.
+const OF_CALL: &str = "call:";
+
+/// As thinking's, the signature of the call that follows.
+pub fn call_signature(signature: &str) -> String {
+    [OF_CALL, signature].concat()
+}
+
+/// Gives a call that was read the signature that stood as that of the thinking before it.
+pub fn claim_signature(before: &mut Vec<Part>, call: &mut Part) {
+    if let (Part::ToolCall { signature, .. }, Some(Part::Thinking { signature: given, text })) =
+        (call, before.last_mut())
+        && let Some(own) = given.as_deref().and_then(|words| words.strip_prefix(OF_CALL))
+    {
+        *signature = Some(own.to_owned());
+        *given = None;
+        if text.is_empty() {
+            before.pop();
+        }
+    }
 }

@@ -5,10 +5,10 @@ use crate::json::{Tree, Value, quote};
 use std::borrow::Cow;
 
 /// A schema within the subset.
-pub(super) struct Tight {
-    pub(super) json: Vec<u8>,
+pub struct Tight {
+    pub json: Vec<u8>,
     /// Some constraint is now only described in words.
-    pub(super) loosened: bool,
+    pub loosened: bool,
 }
 
 /// String formats that are kept to.
@@ -16,7 +16,7 @@ const FORMATS: &[&str] = &["date-time", "time", "date", "duration", "email", "ho
 
 /// Brings a schema into the subset: closes objects, moves constraints that are not kept to into the description.
 /// `None`: it cannot be, as it has open maps, recursion or references to elsewhere.
-pub(super) fn tighten(schema: &str) -> Option<Tight> {
+pub fn tighten(schema: &str) -> Option<Tight> {
     let mut work =
         Work { out: Vec::with_capacity(schema.len()), loosened: false, within: Vec::new(), uses: Vec::new() };
     let mut tree = Tree::default();

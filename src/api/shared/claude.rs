@@ -1,8 +1,8 @@
-//! What the models can do, by name. Names of the cloud vendors (`us.anthropic.claude-opus-4-6-v1`) are known too.
+//! What the Claude models can do, by name. Names of the cloud vendors (`us.anthropic.claude-opus-4-6-v1`) are known too.
 
 /// How a model is told to think.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Thinks {
+pub enum Thinks {
     Never,
     /// Within a budget of tokens.
     Budget,
@@ -11,25 +11,25 @@ pub(super) enum Thinks {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Abilities {
-    pub(super) thinks: Thinks,
+pub struct Abilities {
+    pub thinks: Thinks,
     /// Refuses to be told not to think.
-    pub(super) always_thinks: bool,
+    pub always_thinks: bool,
     /// Thinks unless told not to.
-    pub(super) thinks_unasked: bool,
+    pub thinks_unasked: bool,
     /// Takes `temperature`, `top_p` and `top_k`.
-    pub(super) samples: bool,
+    pub samples: bool,
     /// Takes `temperature` or `top_p`, not both.
-    pub(super) one_sampler: bool,
-    pub(super) effort: bool,
-    pub(super) effort_max: bool,
-    pub(super) effort_xhigh: bool,
+    pub one_sampler: bool,
+    pub effort: bool,
+    pub effort_max: bool,
+    pub effort_xhigh: bool,
     /// Takes `output_config.format` and `strict` tools.
-    pub(super) schemas: bool,
+    pub schemas: bool,
     /// Takes a system turn after a user's.
-    pub(super) late_system: bool,
+    pub late_system: bool,
     /// Most `max_tokens` may be.
-    pub(super) most_output: u64,
+    pub most_output: u64,
 }
 
 /// A model that is not Claude behind the same API: only what has been there for long.
@@ -50,7 +50,7 @@ const STRANGER: Abilities = Abilities {
 /// The version of a name that has none: the newest, which takes the least.
 const NEWEST: (u32, u32) = (u32::MAX, 0);
 
-pub(super) fn abilities(model: &str) -> Abilities {
+pub fn abilities(model: &str) -> Abilities {
     let model = model.to_ascii_lowercase();
     let Some((_, name)) = model.split_once("claude") else { return STRANGER };
     let mut words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).peekable();
