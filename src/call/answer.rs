@@ -3,7 +3,8 @@
 use super::relay::{self, Relay};
 use super::{Call, Ending, Outcome, RETRY, Step, Work, task};
 use crate::api::{Api, Asked, Form, Seen};
-use crate::error::{Error, Kind};
+use crate::chat::Usage;
+use crate::error::{Error, Fault, Kind};
 use crate::host::Host;
 use crate::http::{Change, Edits, Headers, Reply};
 use crate::json;
@@ -40,6 +41,7 @@ pub(super) struct Bound {
     asked: Rc<Asked>,
     schema_tool: bool,
     stream_usage: bool,
+    /// The provider's format, if the call is no chat.
     pub(super) task: Option<&'static Format>,
     /// The answer's bytes are the client's as they are.
     passes: bool,
@@ -89,12 +91,12 @@ impl Call {
         let entry = chat.plan.get(self.attempts.get(index)?.planned)?;
         let provider = self.target(chat, entry)?.provider;
         let kind = self.provider(provider)?.kind;
-        let api = self.provider(provider)?.spoken(chat.dialect).api;
+        let served = chat.served(self.provider(provider)?, &entry.model)?;
         Some(Bound {
-            passes: chat.passes(api),
-            task: chat.task.as_ref().map(|task| task.format),
+            passes: served.same,
+            task: served.format,
             dialect: chat.dialect,
-            api,
+            api: served.api,
             provider,
             kind,
             model: Rc::clone(&entry.model),
@@ -128,6 +130,9 @@ impl Call {
         if let Work::Chat(chat) = &mut self.work {
             chat.body = Vec::new();
             chat.request = OnceCell::new();
+            if let Some(task) = &mut chat.task {
+                task.forget();
+            }
             for planned in &mut chat.plan {
                 planned.ready = None;
             }
@@ -180,7 +185,7 @@ impl Call {
         let mut seen = Seen::default();
         let translated = match bound.same() {
             true if bound.task.is_some() => {
-                seen.usage = bound.task.and_then(|format| task::usage(format, body));
+                seen.usage = bound.task.and_then(|format| task::usage(format, headers, body));
                 Ok(bound.rename().and_then(|name| relay::rename_model(body, name)))
             }
             true => {
@@ -188,6 +193,10 @@ impl Call {
                 let renamed = bound.rename().and_then(|name| relay::rename_model(body, name));
                 Ok(renamed)
             }
+            false if bound.task.is_some() => self.task_answer(&bound, headers, body).map(|(body, usage)| {
+                seen.usage = usage;
+                Some(body)
+            }),
             false => bound.api.read_answer(body).map(|answer| {
                 seen.usage = answer.usage;
                 Some(bound.dialect.write_answer(&answer, &bound.asked()))
@@ -210,6 +219,13 @@ impl Call {
             edits.remove("trailer");
         }
         Step { headers: Change::Some(edits), body, ..Step::go() }
+    }
+
+    fn task_answer(&self, bound: &Bound, headers: &Headers, body: &[u8]) -> Result<(Vec<u8>, Option<Usage>), Error> {
+        match (&self.work, bound.task) {
+            (Work::Chat(chat), Some(format)) => chat.task_answer(format, headers, body),
+            _ => Err(Error::new(Kind::Internal, Fault::Gateway, "the call is no task")),
+        }
     }
 
     /// An answer that is an error: Envoy is told to make another attempt where one may help, and has the client's

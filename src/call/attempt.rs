@@ -94,7 +94,7 @@ impl Attempt {
             let edits = call.deliver(self.index, &headers, &bound, host);
             return Step { headers: Change::Some(edits), ..Step::go() };
         }
-        if let Some(format) = bound.task.filter(|_| status < 300 && !end) {
+        if let Some(format) = bound.task.filter(|_| bound.same() && status < 300 && !end) {
             let media = headers.text("content-type").unwrap_or_default();
             if media.starts_with(SSE) && !encoded {
                 self.phase = Phase::First { headers, relay: Relay::task(format), out: None, held: 0 };

@@ -77,7 +77,12 @@ impl Call {
         let wanted = wanted(entry, target, provider);
         let api = provider.spoken(chat.dialect).api;
         let ready = if let Some(task) = &chat.task {
-            chat.task_ready(task, provider, &entry.model)?
+            let ready = chat.task_ready(task, provider, &entry.model)?;
+            if let Ready::Other(written) = &ready {
+                accept(&written.losses, policy.on_loss)?;
+                self.losses.extend(written.losses.iter().map(|loss| (target.provider, loss.what)));
+            }
+            ready
         } else if chat.passes(api) {
             let body = Body::parse(&chat.body)?;
             let (spliced, losses) = spliced(provider, api, &wanted, chat.stream, &self.client, body.value());

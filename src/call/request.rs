@@ -71,11 +71,12 @@ impl Call {
         let Work::Chat(chat) = &self.work else { return None };
         let entry = chat.plan.get(planned)?;
         let provider = self.provider(self.target(chat, entry)?.provider)?;
-        let api = provider.spoken(chat.dialect).api;
-        let same_api = same(api, chat.dialect);
+        let served = chat.served(provider, &entry.model)?;
+        let api = served.api;
+        let same_api = if served.format.is_some() { served.same } else { same(api, chat.dialect) };
         let ask = Ask { api, model: &entry.model, stream: chat.stream, written: !same_api, header: &|_| None };
-        let mut path = match &chat.task {
-            Some(task) => super::task::path(provider, &ask, task.format),
+        let mut path = match served.format {
+            Some(format) => super::task::path(provider, &ask, format),
             None => provider.chat_path(&ask),
         };
         // A client's query is about the API's own path.
@@ -84,8 +85,8 @@ impl Call {
         }
         let mut headers = provider.request_headers("POST", &path, &self.client, same_api);
         match &chat.task {
-            Some(task) => headers.push("content-type", task.content_type.as_str()),
-            None => headers.fix("content-type", "application/json"),
+            Some(task) if same_api => headers.push("content-type", task.content_type.as_str()),
+            _ => headers.fix("content-type", "application/json"),
         }
         let body = match ready {
             Ready::Same(spliced) if spliced.edits.is_empty() => None,

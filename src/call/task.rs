@@ -1,14 +1,16 @@
 //! Calls for something else than chat: their bodies, their targets, their answers.
 
 use super::{Chat, Ready};
-use crate::api::{Named, Spliced, Written};
-use crate::chat::Usage;
+use crate::api::{Api, Named, Spliced, Written};
+use crate::chat::{Losses, Usage};
 use crate::error::{Error, Fault, Kind};
 use crate::framing::form;
-use crate::json::{Body, Tree, quote};
+use crate::http::Headers;
+use crate::json::{Body, Tree};
 use crate::provider::{Ask, Provider};
-use crate::task::{Format, Shape};
+use crate::task::{Format, Request, Shape};
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::ops::Range;
 
 /// What a body says of where it is to go.
@@ -26,11 +28,23 @@ pub struct Task {
     /// As the client has it: a form's has its boundary.
     pub(super) content_type: String,
     fields: Option<Vec<Range<usize>>>,
+    /// The body read, once a target of another format needed it.
+    request: OnceCell<Result<Request, Error>>,
 }
 
 impl Task {
     pub(super) fn new(format: &'static Format, content_type: String, fields: Option<Vec<Range<usize>>>) -> Self {
-        Self { format, content_type, fields }
+        Self { format, content_type, fields, request: OnceCell::new() }
+    }
+
+    fn request(&self, body: &[u8]) -> Result<&Request, Error> {
+        let read = || Body::parse(body).and_then(|body| self.format.read(body.value()));
+        self.request.get_or_init(read).as_ref().map_err(Error::clone)
+    }
+
+    /// The call is being answered.
+    pub(super) fn forget(&mut self) {
+        self.request = OnceCell::new();
     }
 }
 
@@ -60,32 +74,68 @@ pub(super) fn read(format: &Format, named: Named, content_type: &str, body: &[u8
     Ok(Read { model: model.ok_or_else(missing)?, stream: named.stream.unwrap_or(stream), fields })
 }
 
+/// How a provider serves a call.
+pub(super) struct Served {
+    pub(super) api: &'static dyn Api,
+    /// The provider's format, if the call is no chat.
+    pub(super) format: Option<&'static Format>,
+    /// The client's bytes go to it, and its own to the client.
+    pub(super) same: bool,
+}
+
 impl Chat {
+    /// `None`: the provider does not do what is asked.
+    pub(super) fn served(&self, provider: &Provider, model: &str) -> Option<Served> {
+        let Some(task) = &self.task else {
+            let api = provider.spoken(self.dialect).api;
+            return Some(Served { api, format: None, same: self.passes(api) });
+        };
+        let format = task.format.served_by(provider.kind.tasks, model)?;
+        let api = provider.spoken(crate::api::by_name(format.dialect)?).api;
+        Some(Served { api, format: Some(format), same: format.name == task.format.name })
+    }
+
     /// The request of a call that is no chat, for one provider.
     pub(super) fn task_ready(&self, task: &Task, provider: &Provider, model: &str) -> Result<Ready, Error> {
-        if !provider.does(task.format) {
+        let Some(Served { format: Some(format), same, .. }) = self.served(provider, model) else {
             let what = task.format.operation.name();
             let error = Error::new(Kind::InvalidRequest, Fault::Client, "");
             let message = ["the provider of this model does not offer this: ", what].concat();
             return Err(Error { message, ..error }.with_code("unsupported_operation"));
-        }
+        };
         if let Some(fields) = &task.fields {
             return Ok(Ready::Other(Written { body: renamed(&self.body, fields, model), ..Written::default() }));
         }
-        let parsed = Body::parse(&self.body)?;
-        let body = parsed.value();
-        let mut edits = Vec::new();
-        // A path that names the model has none in the body.
-        let named = body.member("model").is_some() || (task.format.path)(model) == (task.format.path)("");
-        if named && body.get("model").is_none_or(|given| !given.is(model)) {
-            let mut name = Vec::with_capacity(model.len().saturating_add(2));
-            quote(&mut name, model);
-            edits.push(body.set("model", name));
+        if !same {
+            let request = task.request(&self.body)?;
+            let mut losses = Losses::default();
+            let body = format.write(request, model, &mut losses)?;
+            return Ok(Ready::Other(Written { body, losses, ..Written::default() }));
         }
+        let parsed = Body::parse(&self.body)?;
+        let mut edits = (format.rename)(parsed.value(), model);
         if let Some(adapt) = provider.kind.adapt_task {
-            edits.extend(adapt(provider, task.format, body));
+            edits.extend(adapt(provider, format, parsed.value()));
         }
         Ok(Ready::Same(Spliced { edits, hide_usage: false }))
+    }
+
+    /// A provider's answer as the client has it, and what it says was used.
+    pub(super) fn task_answer(
+        &self,
+        format: &Format,
+        headers: &Headers,
+        body: &[u8],
+    ) -> Result<(Vec<u8>, Option<Usage>), Error> {
+        let lost = || Error::new(Kind::Internal, Fault::Gateway, "the request is gone");
+        let task = self.task.as_ref().ok_or_else(lost)?;
+        let request = task.request(&self.body)?;
+        let mut tree = Tree::default();
+        let unread = |_| Error::provider(Kind::BadAnswer, "the provider's answer is not JSON");
+        let mut answer = format.read_answer(tree.read(body).map_err(unread)?, request)?;
+        answer.usage = answer.usage.or_else(|| counted(format, headers));
+        let written = task.format.write_answer(&answer, request, &self.asked)?;
+        Ok((written, answer.usage))
     }
 }
 
@@ -103,8 +153,14 @@ fn renamed(body: &[u8], fields: &[Range<usize>], value: &str) -> Vec<u8> {
 }
 
 /// What a whole answer says was used; one of another type says nothing.
-pub(super) fn usage(format: &Format, body: &[u8]) -> Option<Usage> {
-    Tree::default().read(body).ok().and_then(|value| (format.usage)(value))
+pub(super) fn usage(format: &Format, headers: &Headers, body: &[u8]) -> Option<Usage> {
+    let said = Tree::default().read(body).ok().and_then(|value| (format.usage)(value));
+    said.or_else(|| counted(format, headers))
+}
+
+fn counted(format: &Format, headers: &Headers) -> Option<Usage> {
+    let input = headers.text(format.counted).filter(|_| !format.counted.is_empty())?.parse().ok()?;
+    Some(Usage { input, ..Usage::default() })
 }
 
 /// The path of a task at its provider.

@@ -85,8 +85,12 @@ fn is_field(disposition: &str, name: &str) -> bool {
     same
 }
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
+
 #[cfg(test)]
 mod tests {
+    use super::fuzz::fuzz_form;
     use super::{boundary, fields};
 
     fn form(parts: &[(&str, &str)]) -> String {
@@ -136,6 +140,18 @@ mod tests {
         }
         for body in ["", "--b", "--b--", "--b\r\n", "x--b\r\n\r\nm\r\n--b", "--b\r\n\r\n--b"] {
             assert!(found(body, "model").is_empty(), "{body}");
+        }
+    }
+
+    #[test]
+    fn seeds_of_the_fuzz_function_hold() {
+        let file = form(&[("name=\"file\"; filename=\"x\"", "\r\n--b\r\n\r\n"), ("name=\"f\"", "m"), ("name=f", "")]);
+        for body in [file.as_str(), "--b\r\n\r\n\r\n--b\r\ncontent-disposition: form-data; name=f\r\n\r\n\r\n--b--", ""]
+        {
+            for end in 0..=body.len() {
+                fuzz_form(&body.as_bytes()[..end]);
+                fuzz_form(&body.as_bytes()[end..]);
+            }
         }
     }
 }

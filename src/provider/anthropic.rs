@@ -8,6 +8,6 @@ pub static KIND: Kind = Kind {
     credential: Credential::Header("x-api-key"),
     headers: &[("anthropic-version", "2023-06-01")],
     carried: &["anthropic-version", "anthropic-beta", "idempotency-key"],
-    tasks: &[],
+    tasks: &["anthropic-count-tokens"],
     ..Kind::COMPATIBLE
 };

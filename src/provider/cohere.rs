@@ -6,5 +6,6 @@ pub static KIND: Kind = Kind {
     apis: &[("cohere", "/v2")],
     host: "api.cohere.com",
     carried: &["x-client-name"],
+    tasks: &["cohere-embed", "cohere-rerank"],
     ..Kind::COMPATIBLE
 };

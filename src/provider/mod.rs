@@ -114,6 +114,7 @@ impl Kind {
             "openai-speech",
             "openai-transcriptions",
             "openai-translations",
+            "jina-rerank",
         ],
         adapt_task: None,
     };
@@ -278,11 +279,6 @@ impl Provider {
             Some(path) => path(self, ask, below),
             None => self.path(self.spoken(ask.api), below),
         }
-    }
-
-    /// Whether it speaks that format.
-    pub fn does(&self, format: &Format) -> bool {
-        self.kind.tasks.contains(&format.name)
     }
 
     pub fn path(&self, spoken: &Spoken, below: &str) -> String {

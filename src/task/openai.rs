@@ -12,23 +12,14 @@ macro_rules! at {
     };
 }
 
-const BASE: Format = Format {
-    name: "",
-    operation: Operation::Embed,
-    dialect: "openai",
-    takes: |_| None,
-    path: |_| Cow::Borrowed(""),
-    body: Shape::Json,
-    model: None,
-    usage,
-    translate: None,
-};
+const BASE: Format = Format { usage, ..Format::BASE };
 
 pub static EMBEDDINGS: Format = Format {
     name: "openai-embeddings",
     operation: Operation::Embed,
     takes: at!("/embeddings"),
     path: |_| Cow::Borrowed("/embeddings"),
+    codec: Some(super::embeddings::CODEC),
     ..BASE
 };
 
