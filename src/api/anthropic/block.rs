@@ -1,7 +1,7 @@
 //! Blocks of content, read: the same in requests and in answers.
 
+use super::shared::wire::claim_signature;
 use super::text_of;
-use crate::api::shared::wire::claim_signature;
 use crate::chat::{Citation, Part, Source};
 use crate::error::Error;
 use crate::json::Value;

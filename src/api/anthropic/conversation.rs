@@ -1,7 +1,7 @@
 //! The turns of a conversation as `system` and `messages`: turns alternate, results come right after their calls.
 
 use super::parts::{self, Writing};
-use crate::api::shared::claude::Abilities;
+use super::shared::claude::Abilities;
 use crate::chat::{Losses, Part, Request, Role, Turn};
 use crate::json::Tree;
 use crate::json::write::{comma, raw, text};

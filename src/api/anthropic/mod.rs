@@ -26,7 +26,7 @@ mod tests;
 #[cfg(test)]
 mod tests_write;
 
-use super::shared::wire::decoded;
+use super::shared::{self, wire::decoded};
 use super::{Api, Asked, Line, Named, Operation, Seen, Spliced, Target, Verdict, Written};
 use crate::chat::{Answer, Request};
 use crate::error::Error;

@@ -1,8 +1,8 @@
 //! Parts as blocks of content, written.
 
 use super::conversation::Side;
-use crate::api::shared::base64;
-use crate::api::shared::wire::input;
+use super::shared::base64;
+use super::shared::wire::input;
 use crate::chat::{Losses, Part, Raw, Source};
 use crate::json::Tree;
 use crate::json::write::{comma, field, flag, raw, text};

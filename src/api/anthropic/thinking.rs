@@ -1,8 +1,8 @@
 //! How much to think, how to sample, and how many tokens that takes: each model has its own rules.
 
+use super::shared::claude::{Abilities, Thinks};
 use super::tools;
 use crate::api::Target;
-use crate::api::shared::claude::{Abilities, Thinks};
 use crate::chat::{Effort, Losses, Part, Request, Role};
 use crate::json::write::{number, raw, text};
 

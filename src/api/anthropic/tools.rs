@@ -1,7 +1,7 @@
 //! Tools and the choice among them.
 
-use crate::api::shared::claude::Abilities;
-use crate::api::shared::schema;
+use super::shared::claude::Abilities;
+use super::shared::schema;
 use crate::chat::{Losses, Part, Request, Tool, ToolChoice};
 use crate::error::Error;
 use crate::json::write::{comma, field, flag, raw, text};

@@ -1,10 +1,10 @@
 //! A request, written for a provider.
 
 use super::conversation;
+use super::shared::claude::{self, Abilities};
+use super::shared::schema;
 use super::thinking;
 use super::tools;
-use crate::api::shared::claude::{self, Abilities};
-use crate::api::shared::schema;
 use crate::api::{Target, Written};
 use crate::chat::{Effect, Format, Losses, Part, Request, Source, ToolChoice};
 use crate::json::Number;

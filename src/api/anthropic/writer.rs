@@ -3,9 +3,9 @@
 use super::answer::{fitting, stop_reason};
 use super::errors;
 use super::reply::{citation, head};
+use super::shared::nesting::Nesting;
+use super::shared::wire::call_signature;
 use super::usage;
-use crate::api::shared::nesting::Nesting;
-use crate::api::shared::wire::call_signature;
 use crate::api::{self, Asked};
 use crate::chat::{Citation, Event, Finish, Usage};
 use crate::json::quote;

@@ -1,6 +1,6 @@
 //! Whose model it is, as far as its id tells: Converse is one format, what it takes is each maker's own.
 
-use crate::api::shared::claude::{self, Abilities};
+use super::shared::claude::{self, Abilities};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Family {

@@ -25,7 +25,7 @@ pub mod fuzz;
 #[cfg(test)]
 mod tests;
 
-use super::shared::wire::decoded;
+use super::shared::{self, wire::decoded};
 use super::{Api, Asked, Form, Line, Named, Operation, Seen, Spliced, Target, Verdict, Written};
 use crate::chat::{Answer, Request};
 use crate::error::Error;

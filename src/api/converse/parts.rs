@@ -3,8 +3,8 @@
 use super::block::{self, DOCUMENTS, OWN};
 use super::conversation::Side;
 use super::family::Family;
-use crate::api::shared::base64;
-use crate::api::shared::wire::{data_url, input, more};
+use super::shared::base64;
+use super::shared::wire::{data_url, input, more};
 use crate::chat::{Losses, Part, Raw, Source};
 use crate::json::Tree;
 use crate::json::write::{comma, field, flag, raw, text};
@@ -379,5 +379,5 @@ pub(super) fn tool_id(id: &str) -> Cow<'_, str> {
         return id.into();
     }
     let clean: String = id.chars().take(40).map(|c| if fine(c) { c } else { '_' }).collect();
-    crate::api::shared::wire::id(&[&clean, "_"].concat(), more(id.as_bytes())).into()
+    super::shared::wire::id(&[&clean, "_"].concat(), more(id.as_bytes())).into()
 }

@@ -2,9 +2,9 @@
 
 use super::answer::{fitting, stop_reason};
 use super::parts::{plain, reasoning, redacted, tool_id};
+use super::shared::wire::{call_signature, input};
 use super::usage;
 use crate::api::Asked;
-use crate::api::shared::wire::{call_signature, input};
 use crate::chat::{Answer, Citation, Part};
 use crate::json::Tree;
 use crate::json::write::{comma, field, raw, text};

@@ -1,8 +1,8 @@
 //! How much to think, how to sample, and what else goes to the model as it is: each family has its own words.
 
 use super::family::Family;
+use super::shared::claude::{Abilities, Thinks};
 use super::tools;
-use crate::api::shared::claude::{Abilities, Thinks};
 use crate::chat::{Effort, Losses, Number, Part, Reasoning, Request, Role};
 use crate::error::Error;
 use crate::json::write::{comma, field, number, raw, text};

@@ -211,7 +211,7 @@ fn any_split_of_a_recorded_stream_gives_the_same_events() {
         }
         assert!(again == stream, "{name}: written again it is another");
     }
-    assert_eq!(counts, "guardrail 5\nredacted 18\ntext 26\ntool 25\n");
+    assert_eq!(counts, "guardrail 5\ninvoke 23\nredacted 18\ntext 26\ntool 25\n");
 }
 
 #[test]
