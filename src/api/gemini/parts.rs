@@ -1,6 +1,6 @@
 //! The parts of a content, read: the same in requests and in answers.
 
-use super::wire::{boolean, get, is, object, string};
+use super::wire::{Sealed, boolean, get, is, object, string, unseal};
 use crate::chat::{Part, Source};
 use crate::error::Error;
 use crate::json::Value;
@@ -13,14 +13,17 @@ pub(super) fn part(part: &Value<'_>, made: &mut dyn FnMut(&str) -> String) -> Re
     }
     let signature = || Ok(string(part, "thoughtSignature")?.filter(|text| !text.is_empty()));
     if let Some(text) = string(part, "text")? {
-        return Ok(if boolean(part, "thought")? == Some(true) {
-            match (&*text, signature()?.map(standard)) {
-                ("", None) => None,
-                ("", Some(data)) => Some(Part::Redacted { data }),
-                (_, signature) => Some(Part::Thinking { text: text.into_owned(), signature }),
+        if boolean(part, "thought")? != Some(true) {
+            return Ok(Some(Part::text(text)).filter(|_| !part.get("text").is_some_and(|text| text.is_empty())));
+        }
+        let sealed = signature()?.as_deref().and_then(unseal);
+        return Ok(match (sealed, text.is_empty()) {
+            (Some((Sealed::Thinking, data)), true) => Some(Part::Redacted { data }),
+            (Some((Sealed::Signature, own)), _) => {
+                Some(Part::Thinking { text: text.into_owned(), signature: Some(own) })
             }
-        } else {
-            Some(Part::text(text)).filter(|_| part.get("text").is_some_and(|text| !text.is_empty()))
+            (_, true) => None,
+            (_, false) => Some(Part::Thinking { text: text.into_owned(), signature: None }),
         });
     }
     if let Some(call) = object(part, "functionCall")? {
@@ -52,36 +55,15 @@ pub(super) fn part(part: &Value<'_>, made: &mut dyn FnMut(&str) -> String) -> Re
     Ok(kind.map(|kind| Part::Other { kind: kind.into_owned(), raw: part.keep() }))
 }
 
-/// Adds a part. Thinking that came in pieces is one, and its signature may come by itself at its end.
+/// Adds a part. Thinking that came in pieces is one; its signature may come by itself at its end.
 pub(super) fn push(all: &mut Vec<Part>, part: Part) {
     match (all.last_mut(), part) {
         (Some(Part::Thinking { text, signature: sealed @ None }), Part::Thinking { text: more, signature }) => {
             text.push_str(&more);
             *sealed = signature;
         }
-        (Some(Part::Thinking { signature: sealed @ None, .. }), Part::Redacted { data }) => *sealed = Some(data),
         (_, part) => all.push(part),
     }
-}
-
-/// A signature of thinking in the alphabet that its provider wrote it in: an SDK reads its bytes, and writes them in
-/// the other one. What begins so was never in any but that.
-fn standard(signature: Cow<'_, str>) -> String {
-    if signature.starts_with("gAAAA") {
-        return signature.into_owned();
-    }
-    signature
-        .chars()
-        .map(|c| {
-            if c == '-' {
-                '+'
-            } else if c == '_' {
-                '/'
-            } else {
-                c
-            }
-        })
-        .collect()
 }
 
 /// Bytes in the request.

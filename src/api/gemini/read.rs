@@ -5,7 +5,7 @@ use super::schema;
 use super::wire::{boolean, call_id, get, is, list, number, object, string, unsigned};
 use crate::chat::{Effort, Format, Part, Reasoning, Request, Role, Tool, ToolChoice, Turn};
 use crate::error::Error;
-use crate::json::{Value, raw};
+use crate::json::{Number, Value, raw};
 use std::borrow::Cow;
 
 /// The members that a field of [`Request`] stands for; all others are kept as they are.
@@ -286,7 +286,9 @@ fn settings(config: &Value<'_>, request: &mut Request) -> Result<(), Error> {
     request.max_tokens = unsigned(config, "maxOutputTokens")?;
     request.temperature = number(config, "temperature")?;
     request.top_p = number(config, "topP")?;
-    request.top_k = number(config, "topK")?;
+    // An SDK writes a whole number as `3.0`, which other APIs refuse.
+    let whole = get(config, "topK").and_then(|top| top.count()).map(Number::from);
+    request.top_k = if whole.is_some() { whole } else { number(config, "topK")? };
     request.seed = number(config, "seed")?;
     request.presence_penalty = number(config, "presencePenalty")?;
     request.frequency_penalty = number(config, "frequencyPenalty")?;

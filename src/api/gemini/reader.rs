@@ -2,7 +2,7 @@
 
 use super::answer::{blocked, finish, logprobs, tier};
 use super::arguments::Pieces;
-use super::wire::{call_id, said};
+use super::wire::{Sealed, call_id, said, unseal};
 use super::{errors, grounding, usage};
 use crate::api;
 use crate::chat::{Event, Finish, Usage};
@@ -44,8 +44,6 @@ struct Choice {
     calls: u32,
     /// A call whose arguments come in pieces.
     open: Option<Pieces>,
-    /// Thinking has come that nothing signs yet.
-    unsigned: bool,
     /// Bytes of text so far; `None` once they are not as many as its characters.
     plain: Option<u64>,
 }
@@ -200,35 +198,28 @@ impl Choice {
         if let Some(text) = part.get("text") {
             let text = text.text().ok_or_else(unreadable)?;
             let thought = part.get("thought").and_then(|thought| thought.truth()) == Some(true);
-            let signature = said(part, "thoughtSignature").filter(|_| thought);
-            self.wrote |= !text.is_empty() || signature.is_some();
-            let signs = thought && text.is_empty() && std::mem::take(&mut self.unsigned);
-            match (thought, text.is_empty(), signature) {
-                (false, true, _) | (true, true, None) => {}
-                (false, false, _) => {
-                    self.close(sink);
-                    self.unsigned = false;
-                    let bytes = text.len() as u64;
-                    self.plain = self.plain.filter(|_| text.is_ascii()).map(|all| all.saturating_add(bytes));
-                    sink(Event::Text { choice, text });
-                }
-                (true, true, Some(signature)) if signs => {
-                    sink(Event::Signature { choice, signature });
+            let sealed = said(part, "thoughtSignature").filter(|_| thought).as_deref().and_then(unseal);
+            if text.is_empty() && sealed.is_none() {
+                return Ok(());
+            }
+            self.wrote = true;
+            self.close(sink);
+            if !thought {
+                let bytes = text.len() as u64;
+                self.plain = self.plain.filter(|_| text.is_ascii()).map(|all| all.saturating_add(bytes));
+                sink(Event::Text { choice, text });
+                return Ok(());
+            }
+            if !text.is_empty() {
+                sink(Event::Thinking { choice, text });
+            }
+            match sealed {
+                Some((Sealed::Signature, signature)) => {
+                    sink(Event::Signature { choice, signature: signature.into() });
                     sink(Event::BlockEnd { choice });
                 }
-                (true, true, Some(data)) => {
-                    self.close(sink);
-                    sink(Event::Redacted { choice, data });
-                }
-                (true, false, signature) => {
-                    self.close(sink);
-                    sink(Event::Thinking { choice, text });
-                    self.unsigned = signature.is_none();
-                    if let Some(signature) = signature {
-                        sink(Event::Signature { choice, signature });
-                        sink(Event::BlockEnd { choice });
-                    }
-                }
+                Some((Sealed::Thinking, data)) => sink(Event::Redacted { choice, data: data.into() }),
+                None => {}
             }
             return Ok(());
         }

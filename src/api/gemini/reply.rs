@@ -1,7 +1,7 @@
 //! A whole answer, written for a client, and what a stream's events have in common with it.
 
 use super::answer::reason;
-use super::wire::arguments;
+use super::wire::{Sealed, arguments, seal};
 use super::{grounding, usage};
 use crate::api::Asked;
 use crate::chat::{Answer, Choice, Citation, Finish, Part, Source};
@@ -104,8 +104,11 @@ fn part(out: &mut Vec<u8>, part: &Part, schema_tool: bool, tree: &mut Tree) {
     match part {
         Part::Text { text, .. } if !schema_tool && !text.is_empty() => words(out, text, false, None),
         Part::Refusal { text } => words(out, text, false, None),
-        Part::Thinking { text, signature } => words(out, text, true, signature.as_deref()),
-        Part::Redacted { data } => words(out, "", true, Some(data)),
+        Part::Thinking { text, signature } => {
+            let sealed = signature.as_deref().map(|signature| seal(Sealed::Signature, signature));
+            words(out, text, true, sealed.as_deref());
+        }
+        Part::Redacted { data } => words(out, "", true, Some(&seal(Sealed::Thinking, data))),
         Part::ToolCall { arguments, .. } if schema_tool => words(out, arguments, false, None),
         Part::ToolCall { id, name, arguments, signature, .. } => {
             call(out, id, name, arguments, signature.as_deref(), tree);

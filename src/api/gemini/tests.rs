@@ -1,5 +1,6 @@
 use super::Gemini;
 use super::fuzz::{events, fuzz_request, fuzz_stream, rewritten};
+use super::wire::{Sealed, seal, unseal};
 use crate::api::{Api, Asked, Form, Line, Named, Operation, SSE, Seen, Target};
 use crate::chat::{Effect, Event, Finish, Part, Request, Role};
 use crate::error::{Error, Fault, Kind};
@@ -455,10 +456,13 @@ fn media_is_told_apart_by_its_type() {
         (file("video/*", "https://youtu.be/x"), "Other { kind: \"fileData\""),
         (json!({"executableCode": {"code": "1"}}), "Other { kind: \"executableCode\""),
         (
-            json!({"text": "Hm", "thought": true, "thoughtSignature": "a-_b"}),
-            "Thinking { text: \"Hm\", signature: Some(\"a+/b\")",
+            json!({"text": "Hm", "thought": true, "thoughtSignature": seal(Sealed::Signature, "a-_b??").replace('/', "_")}),
+            "Thinking { text: \"Hm\", signature: Some(\"a-_b??\")",
         ),
-        (json!({"text": "", "thought": true, "thoughtSignature": "gAAAA-_b"}), "Redacted { data: \"gAAAA-_b\""),
+        (
+            json!({"text": "", "thought": true, "thoughtSignature": seal(Sealed::Thinking, "gAAAA-_b")}),
+            "Redacted { data: \"gAAAA-_b\"",
+        ),
     ];
     for (part, want) in cases {
         let request = read(&json!({"contents": [{"role": "model", "parts": [part]}]})).unwrap();
@@ -468,10 +472,32 @@ fn media_is_told_apart_by_its_type() {
 }
 
 #[test]
+fn a_whole_number_that_an_sdk_writes_with_a_point_is_one() {
+    let top_k = |json: &str| {
+        let body = format!(r#"{{"contents":[{{"parts":[{{"text":"Hi"}}]}}],"generationConfig":{{"topK":{json}}}}}"#);
+        let read = Gemini.read_request(Body::parse(body.as_bytes()).unwrap().value()).unwrap();
+        read.top_k.unwrap().to_string()
+    };
+    assert_eq!((top_k("3.0").as_str(), top_k("40").as_str(), top_k("0.5").as_str()), ("3", "40", "0.5"));
+}
+
+#[test]
+fn what_another_provider_sealed_is_base64_of_its_own_here() {
+    for text in ["", "s", "si", "sig", "gAAAA-_b==", "🙂"] {
+        let sealed = seal(Sealed::Thinking, text);
+        assert!(sealed.len() % 4 == 0 && sealed.starts_with("c2x1aWNlOnQ6"), "{sealed}");
+        let other = sealed.replace('+', "-").replace('/', "_").replace('=', "");
+        assert_eq!(unseal(&other), Some((Sealed::Thinking, text.to_owned())));
+    }
+    // Google's own are none.
+    assert_eq!((unseal("CiMBjz1rX25K"), unseal("call:x"), unseal("")), (None, None, None));
+}
+
+#[test]
 fn thinking_in_pieces_is_one_and_signed_at_its_end() {
     let body = json!({"contents": [{"role": "model", "parts": [
         {"text": "A", "thought": true}, {"text": "B", "thought": true},
-        {"text": "", "thought": true, "thoughtSignature": "c2ln"}, {"text": "C"}]}]});
+        {"text": "", "thought": true, "thoughtSignature": seal(Sealed::Signature, "c2ln")}, {"text": "C"}]}]});
     let request = read(&body).unwrap();
     let parts = format!("{:?}", request.turns[0].parts);
     assert!(parts.starts_with("[Thinking { text: \"AB\", signature: Some(\"c2ln\") }, Text"), "{parts}");

@@ -1,6 +1,7 @@
 //! A client's stream, written: server-sent events, or the elements of one JSON array.
 
 use super::reply::{call, close, logprobs, open, tail, words};
+use super::wire::{Sealed, seal};
 use super::{errors, grounding, usage};
 use crate::api::{self, Asked, Form};
 use crate::chat::{Citation, Event, Finish, Usage};
@@ -216,8 +217,12 @@ impl api::Writer for Writer {
             }
             Event::Refusal { choice, text } => self.words(out, *choice, text, false, None),
             Event::Thinking { choice, text } => self.words(out, *choice, text, true, None),
-            Event::Signature { choice, signature } => self.words(out, *choice, "", true, Some(signature)),
-            Event::Redacted { choice, data } => self.words(out, *choice, "", true, Some(data)),
+            Event::Signature { choice, signature } => {
+                self.words(out, *choice, "", true, Some(&seal(Sealed::Signature, signature)));
+            }
+            Event::Redacted { choice, data } => {
+                self.words(out, *choice, "", true, Some(&seal(Sealed::Thinking, data)));
+            }
             Event::Citation { choice, citation } => {
                 let choice = self.choice(*choice);
                 if choice.citations.len() < MAX_CITATIONS {
