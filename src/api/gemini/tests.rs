@@ -485,7 +485,7 @@ fn a_whole_number_that_an_sdk_writes_with_a_point_is_one() {
 fn what_another_provider_sealed_is_base64_of_its_own_here() {
     for text in ["", "s", "si", "sig", "gAAAA-_b==", "🙂"] {
         let sealed = seal(Sealed::Thinking, text);
-        assert!(sealed.len() % 4 == 0 && sealed.starts_with("c2x1aWNlOnQ6"), "{sealed}");
+        assert!(sealed.len().is_multiple_of(4) && sealed.starts_with("c2x1aWNlOnQ6"), "{sealed}");
         let other = sealed.replace('+', "-").replace('/', "_").replace('=', "");
         assert_eq!(unseal(&other), Some((Sealed::Thinking, text.to_owned())));
     }
