@@ -6,6 +6,6 @@ pub static KIND: Kind = Kind {
     apis: &[("gemini", "/v1beta")],
     host: "generativelanguage.googleapis.com",
     credential: Credential::Header("x-goog-api-key"),
-    tasks: &[],
+    tasks: &["gemini-batch-embed", "gemini-embed", "gemini-count-tokens"],
     ..Kind::COMPATIBLE
 };

@@ -9,9 +9,11 @@
 //! it names it in `tasks`.
 
 mod anthropic;
+mod bedrock;
 mod cohere;
 mod embed;
 mod embeddings;
+mod gemini;
 mod jina;
 mod openai;
 mod rerank;
@@ -42,6 +44,12 @@ pub static FORMATS: &[&Format] = &[
     // By a header, so before who has the path without it.
     &cohere::RERANK_V1,
     &jina::RERANK,
+    &gemini::EMBED,
+    &gemini::BATCH_EMBED,
+    &gemini::COUNT_TOKENS,
+    &gemini::PREDICT,
+    &bedrock::TITAN,
+    &bedrock::COHERE,
 ];
 
 pub fn by_name(name: &str) -> Option<&'static Format> {
@@ -244,3 +252,5 @@ pub mod fuzz;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_clouds;

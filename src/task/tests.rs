@@ -75,7 +75,7 @@ fn request(from: &str, to: &str, body: &Value) -> Result<(Value, Vec<Lost>), Str
 }
 
 /// What a provider's answer to a client's request is for the client.
-fn answer(from: &str, to: &str, body: &Value, said: &Value) -> Result<Value, String> {
+pub(super) fn answer(from: &str, to: &str, body: &Value, said: &Value) -> Result<Value, String> {
     let text = body.to_string();
     let body = Body::parse(text.as_bytes()).unwrap();
     let (from, to) = (by_name(from).unwrap(), by_name(to).unwrap());
@@ -87,17 +87,17 @@ fn answer(from: &str, to: &str, body: &Value, said: &Value) -> Result<Value, Str
 }
 
 #[track_caller]
-fn becomes(from: &str, to: &str, body: Value, want: Value) {
+pub(super) fn becomes(from: &str, to: &str, body: Value, want: Value) {
     assert_eq!(request(from, to, &body), Ok((want, vec![])));
 }
 
 #[track_caller]
-fn loses(from: &str, to: &str, body: Value, want: &[Lost]) {
+pub(super) fn loses(from: &str, to: &str, body: Value, want: &[Lost]) {
     assert_eq!(request(from, to, &body).unwrap().1, want);
 }
 
 #[track_caller]
-fn fails(from: &str, to: &str, body: Value, field: &str) {
+pub(super) fn fails(from: &str, to: &str, body: Value, field: &str) {
     let error = request(from, to, &body).unwrap_err();
     assert!(error.starts_with(&format!("{field}: ")), "{error}");
 }

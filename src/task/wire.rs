@@ -1,6 +1,6 @@
-//! What formats have in common.
+//! What formats have in common: names in paths, lists of strings, what an answer says of itself.
 
-use crate::api::Asked;
+use crate::api::{Asked, Line};
 use crate::chat::Usage;
 use crate::error::{Error, Fault, Kind};
 use crate::json::Value;
@@ -25,6 +25,14 @@ pub fn input(tokens: u64) -> Usage {
     Usage { input: tokens, ..Usage::default() }
 }
 
+/// The name before `:verb` in the last part of a POST's path, which follows `/models/`.
+pub fn verb<'l>(line: &Line<'l>, verb: &str) -> Option<&'l str> {
+    let (before, last) = line.path.rsplit_once('/')?;
+    let known = before.strip_suffix("/models").is_some_and(|base| base.starts_with("/v1"));
+    let (model, said) = last.rsplit_once(':')?;
+    (line.method == "POST" && known && said == verb && !model.is_empty()).then_some(model)
+}
+
 /// Strings of a list that must be there.
 pub fn strings(list: &Value<'_>) -> Result<Vec<String>, Error> {
     if !list.is_list() {
@@ -32,6 +40,39 @@ pub fn strings(list: &Value<'_>) -> Result<Vec<String>, Error> {
     }
     let text = |one: Value<'_>| one.text().map(Into::into).ok_or_else(|| one.wrong("a string"));
     list.items().map(text).collect()
+}
+
+/// A path's `%2F` and the like, read.
+pub fn decoded(segment: &str) -> String {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        let two = after.split_at_checked(2).filter(|_| *first == b'%');
+        let code = two.and_then(|(hex, _)| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        match (code, two) {
+            (Some(byte), Some((_, after))) => {
+                bytes.push(byte);
+                rest = after;
+            }
+            _ => bytes.push(*first),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Writes a name as one segment of a path.
+pub fn encode(path: &mut String, name: &str) {
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~@".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            path.push('%');
+            for digit in [byte >> 4, byte & 15] {
+                path.push(char::from_digit(u32::from(digit), 16).unwrap_or('0').to_ascii_uppercase());
+            }
+        }
+    }
 }
 
 /// The parts of `data:image/png;base64,iVBO…`.
