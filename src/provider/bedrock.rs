@@ -6,6 +6,10 @@ use crate::secret::from_base64;
 const SETTINGS: &[Setting] = &[Setting { name: "region", required: true }];
 const HOST: &str = "bedrock-runtime.{region}.amazonaws.com";
 
+/// Every maker's models at Amazon, in the one format that Amazon gives them.
+pub static KIND: Kind =
+    Kind { name: "bedrock", apis: &[("bedrock", "")], host: HOST, settings: SETTINGS, tasks: &[], ..Kind::COMPATIBLE };
+
 /// Anthropic's models at Amazon, as they are invoked:
 /// <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html>. The model stands in
 /// the path; version and betas in the body; events come in frames of Amazon's own.

@@ -29,6 +29,7 @@ use std::rc::Rc;
 pub static PROVIDERS: &[&Kind] = &[
     &anthropic::KIND,
     &azure::KIND,
+    &bedrock::KIND,
     &bedrock::ANTHROPIC,
     &cohere::KIND,
     &gemini::KIND,
