@@ -93,6 +93,7 @@ impl Call {
             let request = chat.request.get_or_init(|| Body::parse(&chat.body).and_then(|body| chat.read(body.value())));
             let request = request.clone()?;
             let mut written = api.write_request(&request, &wanted);
+            written.losses.extend(request.losses.clone());
             let headers = std::mem::take(&mut written.headers);
             let header = |name: &str| headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
             let ask = Ask { api, model: &entry.model, stream: chat.stream, written: true, header: &header };

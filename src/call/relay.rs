@@ -238,10 +238,11 @@ fn change(frame: &Frame<'_>, verdict: Verdict, rename: Option<&str>, after_cr: &
     rest.is_some()
 }
 
-/// The JSON text with its `model`, or its message's, set to `name`. `None`: it has none, or has that one.
+/// The JSON text with its `model`, or that of the answer within it, set to `name`. `None`: it has none, or has that one.
 pub fn rename_model(json: &[u8], name: &str) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(json).ok()?;
-    let found = json::find(text, &["model"]).or_else(|| json::find(text, &["message", "model"]))?;
+    let places: [&[&str]; 3] = [&["model"], &["message", "model"], &["response", "model"]];
+    let found = places.iter().find_map(|path| json::find(text, path))?;
     if !found.starts_with('"') {
         return None;
     }

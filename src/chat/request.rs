@@ -1,4 +1,4 @@
-use super::{Number, Raw};
+use super::{Losses, Number, Raw};
 
 /// One request for a chat answer. Numbers keep the text they came in.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +39,8 @@ pub struct Request {
     pub stream_usage: bool,
     /// Top-level members that no other field stands for, by name. A target of another API cannot express them.
     pub extra: Vec<(String, Raw)>,
+    /// What only the client's own API can say: lost on every target of another.
+    pub losses: Losses,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -82,6 +82,7 @@ pub(super) fn request(body: &Value<'_>) -> Result<Request, Error> {
         stream: body.boolean("stream")?.unwrap_or_default(),
         stream_usage: options.map(|o| o.boolean("include_usage")).transpose()?.flatten().unwrap_or_default(),
         extra: extra(body),
+        ..Request::default()
     })
 }
 
