@@ -10,6 +10,7 @@ pub mod cohere;
 pub mod converse;
 pub mod gemini;
 pub mod openai;
+pub mod responses;
 mod shared;
 
 use crate::chat::{Answer, Event, Losses, Request, Usage};
@@ -23,8 +24,14 @@ use std::borrow::Cow;
 pub const SSE: &str = crate::framing::sse::MEDIA_TYPE;
 
 /// Every wire format. Where two have a path in common, the one that asks for more of a request comes first.
-pub static APIS: &[&dyn Api] =
-    &[&anthropic::Anthropic, &cohere::Cohere, &converse::Converse, &gemini::Gemini, &openai::OpenAi];
+pub static APIS: &[&dyn Api] = &[
+    &anthropic::Anthropic,
+    &cohere::Cohere,
+    &converse::Converse,
+    &gemini::Gemini,
+    &openai::OpenAi,
+    &responses::Responses,
+];
 
 /// The API of that name.
 pub fn by_name(name: &str) -> Option<&'static dyn Api> {

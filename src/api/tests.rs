@@ -264,7 +264,7 @@ fn features() -> Vec<Feature> {
             },
             conversation,
         ),
-        feature("stop", true, Request { stop: vec!["x".to_owned(), "y".to_owned()], ..plain() }, |r| {
+        feature("stop", false, Request { stop: vec!["x".to_owned(), "y".to_owned()], ..plain() }, |r| {
             format!("{:?}", r.stop)
         }),
         feature("temperature", true, Request { temperature: number(0.5), ..plain() }, |r| {

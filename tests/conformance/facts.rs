@@ -34,7 +34,7 @@ impl Call {
 }
 
 /// APIs that have room for one answer.
-const ONE_ANSWER: [&str; 2] = ["anthropic", "cohere"];
+const ONE_ANSWER: [&str; 3] = ["anthropic", "cohere", "openai-responses"];
 
 /// APIs whose answers do not name the model.
 const NAMELESS: [&str; 1] = ["cohere"];
@@ -75,6 +75,10 @@ impl Facts {
             if to != "anthropic" && choice.end == End::Pause {
                 choice.end = End::Stop;
             }
+            // A response that failed does not say why it would have ended.
+            if to == "openai-responses" && self.ending == Ending::Failed {
+                choice.end = if choice.calls.is_empty() { End::Stop } else { End::Calls };
+            }
             // The word for a failure is in the reason's place.
             if to == "cohere" && self.ending == Ending::Failed {
                 choice.end = End::Stop;
@@ -87,6 +91,12 @@ impl Facts {
             (usage.audio_input, usage.audio_output) = (0, 0);
             // An aggregator reports the same tokens as read and as written; here they add up.
             usage.cache_write = usage.cache_write.min(usage.input.saturating_sub(usage.cached_input));
+        }
+        if to == "openai-responses" {
+            (usage.audio_input, usage.audio_output) = (0, 0);
+            if self.ending == Ending::Failed {
+                usage = Usage::default();
+            }
         }
         if to == "cohere" {
             usage = Usage {

@@ -305,6 +305,18 @@ pub fn refusals(api: &dyn Api, other: &dyn Api, body: &str) -> Vec<&'static str>
 fn carried(to: &str) -> &'static [&'static str] {
     match to {
         "cohere" => &["top_k", "seed", "frequency_penalty", "presence_penalty", "logprobs"],
+        "openai-responses" => &[
+            "logprobs",
+            "top_logprobs",
+            "metadata",
+            "moderation",
+            "prompt_cache_key",
+            "prompt_cache_options",
+            "prompt_cache_retention",
+            "safety_identifier",
+            "store",
+            "verbosity",
+        ],
         _ => &[],
     }
 }
@@ -324,7 +336,9 @@ fn lost(here: &vendor::Vendor, there: &vendor::Vendor, value: &Value, asks: &Ask
             return Err(format!("{name} is lost in silence"));
         }
     }
-    if !asks.others.is_empty() && !losses.iter().any(|loss| loss.effect == Effect::Meaning) {
+    // A file by its id is the same vendor's in both of its APIs.
+    let kept = |kind: &String| there.name == "openai-responses" && kind == "file";
+    if !asks.others.iter().all(kept) && !losses.iter().any(|loss| loss.effect == Effect::Meaning) {
         return Err(format!("{} are lost in silence", asks.others.join(", ")));
     }
     Ok(())

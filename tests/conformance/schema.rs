@@ -8,7 +8,7 @@ use std::sync::{LazyLock, Mutex};
 static SCHEMAS: LazyLock<Mutex<BTreeMap<String, &'static Value>>> = LazyLock::new(Mutex::default);
 
 /// What says nothing about validity.
-const NOTES: [&str; 7] = ["$schema", "$defs", "default", "deprecated", "format", "title", "description"];
+const NOTES: [&str; 8] = ["$schema", "$defs", "default", "deprecated", "example", "format", "title", "description"];
 
 /// Checks a value against one of the vendors' schemas.
 pub fn check(name: &str, value: &Value) -> Result<(), String> {
@@ -42,7 +42,8 @@ fn valid(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), St
             "enum" => list(rule).contains(value),
             "const" => rule == value,
             "anyOf" => return any(root, list(rule), value, at).and_then(|()| rest(root, rules, value, at)),
-            "oneOf" => list(rule).iter().filter(|one| valid(root, one, value, at).is_ok()).count() == 1,
+            // OpenAI's alternatives overlap: some messages are two of them.
+            "oneOf" => list(rule).iter().any(|one| valid(root, one, value, at).is_ok()),
             "allOf" => {
                 list(rule).iter().try_for_each(|one| valid(root, one, value, at))?;
                 true
@@ -77,6 +78,7 @@ fn valid(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), St
             "minItems" => !value.is_array() || list(value).len() as u64 >= rule.as_u64().unwrap(),
             "maxItems" => !value.is_array() || list(value).len() as u64 <= rule.as_u64().unwrap(),
             "maxLength" => value.as_str().is_none_or(|s| s.chars().count() as u64 <= rule.as_u64().unwrap()),
+            "minLength" => value.as_str().is_none_or(|s| s.chars().count() as u64 >= rule.as_u64().unwrap()),
             "minimum" => value.as_f64().is_none_or(|n| n >= rule.as_f64().unwrap()),
             "maximum" => value.as_f64().is_none_or(|n| n <= rule.as_f64().unwrap()),
             note if NOTES.contains(&note) => true,

@@ -18,11 +18,11 @@ mod tests;
 #[cfg(test)]
 mod tests_errors;
 
-use super::shared::{error, wire};
+use super::shared::{error, models, wire};
 use super::{Api, Asked, Line, Named, Operation, Reader, Seen, Spliced, Target, Verdict, Writer, Written};
 use crate::chat::{Answer, Request};
 use crate::error::Error;
-use crate::json::{Value, write as put};
+use crate::json::Value;
 use std::borrow::Cow;
 
 pub struct OpenAi;
@@ -61,19 +61,11 @@ impl Api for OpenAi {
     }
 
     fn write_models(&self, names: &[&str], created: u64) -> Vec<u8> {
-        let mut out = br#"{"object":"list","data":["#.to_vec();
-        for name in names {
-            put::comma(&mut out);
-            model(&mut out, name, created);
-        }
-        out.extend_from_slice(b"]}");
-        out
+        models::list(names, created)
     }
 
     fn write_model(&self, name: &str, created: u64) -> Vec<u8> {
-        let mut out = Vec::new();
-        model(&mut out, name, created);
-        out
+        models::one(name, created)
     }
 
     fn chat_path(&self, _: &str, _: bool) -> Cow<'static, str> {
@@ -107,15 +99,6 @@ impl Api for OpenAi {
     fn watch_event(&self, name: &[u8], data: &[u8], hide_usage: bool, seen: &mut Seen) -> Verdict {
         watch::event(name, data, hide_usage, seen)
     }
-}
-
-fn model(out: &mut Vec<u8>, name: &str, created: u64) {
-    out.push(b'{');
-    put::text(out, "id", name);
-    put::text(out, "object", "model");
-    put::number(out, "created", created);
-    put::text(out, "owned_by", "sluice");
-    out.push(b'}');
 }
 
 /// The path's `%2F` and the like, read.

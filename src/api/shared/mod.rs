@@ -4,6 +4,7 @@
 pub mod base64;
 pub mod claude;
 pub mod error;
+pub mod models;
 pub mod nesting;
 pub mod schema;
 pub mod wire;

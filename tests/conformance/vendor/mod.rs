@@ -3,6 +3,7 @@
 mod anthropic;
 mod cohere;
 mod openai;
+mod responses;
 
 use crate::facts::Facts;
 use crate::json::Value;
@@ -24,7 +25,7 @@ pub struct Vendor {
     pub last: &'static str,
 }
 
-static VENDORS: [Vendor; 3] = [anthropic::VENDOR, cohere::VENDOR, openai::VENDOR];
+static VENDORS: [Vendor; 4] = [anthropic::VENDOR, cohere::VENDOR, openai::VENDOR, responses::VENDOR];
 
 pub fn of(api: &dyn sluice::api::Api) -> &'static Vendor {
     VENDORS.iter().find(|vendor| vendor.name == api.name()).unwrap()
