@@ -157,6 +157,11 @@ pub trait Api: Sync {
     /// What a client of this API asks for. `None`: not a path of this API's.
     fn operation(&self, line: &Line<'_>) -> Option<Operation>;
 
+    /// What a client gets that does not say whether it wants a stream.
+    fn streams_by_default(&self) -> bool {
+        false
+    }
+
     fn read_request(&self, body: Value<'_>) -> Result<Request, Error>;
 
     fn write_answer(&self, answer: &Answer, asked: &Asked) -> Vec<u8>;
@@ -165,7 +170,7 @@ pub trait Api: Sync {
 
     /// The media type of a client's stream.
     fn stream_type(&self, _: Form) -> &'static str {
-        SSE
+        self.framing().media_type()
     }
 
     /// The status and body that tell a client of this API of an error.

@@ -192,7 +192,7 @@ impl Gateway {
         let (parsed, task, model, stream) = match task {
             None => {
                 let parsed = Body::parse(&body).map_err(|error| (None, error))?;
-                let (model, stream) = chat_named(parsed.value(), named)?;
+                let (model, stream) = chat_named(dialect, parsed.value(), named)?;
                 (Some(parsed), None, model, stream)
             }
             Some(format) => {
@@ -348,7 +348,7 @@ impl Call {
 }
 
 /// The model and whether a stream is wanted, by the path or the body of a chat request.
-fn chat_named(body: Value<'_>, named: Named) -> Result<(String, bool), (Option<String>, Error)> {
+fn chat_named(dialect: &dyn Api, body: Value<'_>, named: Named) -> Result<(String, bool), (Option<String>, Error)> {
     let model = match named.model {
         Some(model) => Some(model),
         None => body.string("model").map_err(|error| (None, error))?.map(Cow::into_owned),
@@ -358,7 +358,7 @@ fn chat_named(body: Value<'_>, named: Named) -> Result<(String, bool), (Option<S
     let stream = match named.stream {
         Some(stream) => stream,
         None => match body.boolean("stream") {
-            Ok(stream) => stream.unwrap_or(false),
+            Ok(stream) => stream.unwrap_or(dialect.streams_by_default()),
             Err(error) => return Err((Some(model), error)),
         },
     };
