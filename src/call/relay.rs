@@ -3,7 +3,7 @@
 use crate::api::{Api, Asked, Reader, Seen, Verdict, Writer};
 use crate::chat::{Event, Usage};
 use crate::error::Error;
-use crate::framing::{self, Frame, sse};
+use crate::framing::{self, Frame, lines, sse};
 use crate::json::{self, Tree};
 use crate::provider::Transcode;
 use crate::task::Format;
@@ -47,8 +47,8 @@ struct Same {
 impl Relay {
     pub fn same(api: &'static dyn Api, hide_usage: bool, rename: Option<String>) -> Self {
         let kind = api.framing();
-        // Only server-sent events are rewritten.
-        let rename = rename.filter(|_| kind == framing::Kind::Sse);
+        // A binary frame is not rewritten.
+        let rename = rename.filter(|_| kind != framing::Kind::EventStream);
         let same = Same { api, frames: kind.decoder(), hide_usage, rename, held: 0, lost: false, after_cr: false };
         Self::new(How::Same(same))
     }
@@ -127,7 +127,14 @@ impl Relay {
                 let mut out = same.close(seen, begun);
                 if !seen.ended && (seen.error.is_none() || same.lost) {
                     let error = seen.error.take().unwrap_or_else(broke_off);
-                    let mut end = if same.binary() { Vec::new() } else { b"\n\n".to_vec() };
+                    let mut end = match same.api.framing() {
+                        framing::Kind::Sse => b"\n\n".to_vec(),
+                        // A last line may have come without its end; a blank one breaks clients.
+                        framing::Kind::Lines if out.as_ref().is_some_and(|line| !line.ends_with(b"\n")) => {
+                            b"\n".to_vec()
+                        }
+                        framing::Kind::Lines | framing::Kind::EventStream => Vec::new(),
+                    };
                     dialect.writer(asked()).write(&Event::Error(error.clone()), &mut end);
                     out.get_or_insert_default().extend_from_slice(&end);
                     seen.error = Some(error);
@@ -160,14 +167,14 @@ fn corrupt(what: &str) -> Error {
 
 impl Same {
     /// Frames of which a part is worth nothing to a client.
-    fn binary(&self) -> bool {
-        self.api.framing() == framing::Kind::EventStream
+    fn in_wholes(&self) -> bool {
+        self.api.framing() != framing::Kind::Sse
     }
 
     /// Whether what goes out may be other bytes than those that came, or the same ones later: whole frames, so that an
     /// error can follow the last.
     fn edits(&self) -> bool {
-        self.hide_usage || self.rename.is_some() || self.binary()
+        self.hide_usage || self.rename.is_some() || self.in_wholes()
     }
 
     fn feed(&mut self, bytes: &[u8], seen: &mut Seen, begun: &mut bool) -> Option<Vec<u8>> {
@@ -186,7 +193,7 @@ impl Same {
         frames.feed(bytes, &mut |frame| {
             given = given.saturating_add(frame.raw.len());
             let verdict = watch(*api, &frame, *hide_usage, seen, begun, lost);
-            changed |= change(&frame, verdict, rename.as_deref(), after_cr, &mut out);
+            changed |= change(api.framing(), &frame, verdict, rename.as_deref(), after_cr, &mut out);
         });
         *held = held.saturating_add(bytes.len()).saturating_sub(given);
         (changed || !whole_before || *held > 0).then_some(out)
@@ -198,7 +205,7 @@ impl Same {
         let mut out = Vec::new();
         frames.close(&mut |frame| {
             let verdict = watch(*api, &frame, *hide_usage, seen, begun, lost);
-            change(&frame, verdict, rename.as_deref(), after_cr, &mut out);
+            change(api.framing(), &frame, verdict, rename.as_deref(), after_cr, &mut out);
         });
         *held = 0;
         (edits && !out.is_empty()).then_some(out)
@@ -220,7 +227,14 @@ fn watch(api: &dyn Api, frame: &Frame<'_>, hide: bool, seen: &mut Seen, begun: &
 }
 
 /// Writes the frame as the client gets it; whether that differs from what came.
-fn change(frame: &Frame<'_>, verdict: Verdict, rename: Option<&str>, after_cr: &mut bool, out: &mut Vec<u8>) -> bool {
+fn change(
+    kind: framing::Kind,
+    frame: &Frame<'_>,
+    verdict: Verdict,
+    rename: Option<&str>,
+    after_cr: &mut bool,
+    out: &mut Vec<u8>,
+) -> bool {
     let rest = frame.raw.strip_prefix(b"\n").filter(|_| *after_cr);
     *after_cr = frame.raw.ends_with(b"\r");
     if verdict == Verdict::Hide {
@@ -229,8 +243,12 @@ fn change(frame: &Frame<'_>, verdict: Verdict, rename: Option<&str>, after_cr: &
     if let (Some(name), Some(data)) = (rename, frame.data)
         && let Some(renamed) = rename_model(data, name)
     {
-        let event = std::str::from_utf8(frame.name).ok().filter(|name| !name.is_empty());
-        sse::write(out, event, &renamed);
+        if kind == framing::Kind::Lines {
+            lines::write(out, &renamed);
+        } else {
+            let event = std::str::from_utf8(frame.name).ok().filter(|name| !name.is_empty());
+            sse::write(out, event, &renamed);
+        }
         return true;
     }
     *after_cr = false;

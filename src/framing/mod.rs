@@ -8,6 +8,7 @@
 
 pub mod eventstream;
 pub mod form;
+pub mod lines;
 pub mod sse;
 
 /// An event, or bytes that make none: a comment, fields without data, half of a line's end.
@@ -31,6 +32,7 @@ pub enum Kind {
     #[default]
     Sse,
     EventStream,
+    Lines,
 }
 
 impl Kind {
@@ -38,6 +40,7 @@ impl Kind {
         match self {
             Self::Sse => sse::MEDIA_TYPE,
             Self::EventStream => eventstream::MEDIA_TYPE,
+            Self::Lines => lines::MEDIA_TYPE,
         }
     }
 
@@ -45,15 +48,17 @@ impl Kind {
         match self {
             Self::Sse => Decoder::Sse(sse::Decoder::new()),
             Self::EventStream => Decoder::EventStream(eventstream::Decoder::new()),
+            Self::Lines => Decoder::Lines(lines::Decoder::new()),
         }
     }
 }
 
-/// A decoder of either kind.
+/// A decoder of any kind.
 #[derive(Debug)]
 pub enum Decoder {
     Sse(sse::Decoder),
     EventStream(eventstream::Decoder),
+    Lines(lines::Decoder),
 }
 
 impl Decoder {
@@ -61,6 +66,7 @@ impl Decoder {
         match self {
             Self::Sse(frames) => frames.feed(bytes, sink),
             Self::EventStream(frames) => frames.feed(bytes, sink),
+            Self::Lines(frames) => frames.feed(bytes, sink),
         }
     }
 
@@ -69,6 +75,7 @@ impl Decoder {
         match self {
             Self::Sse(frames) => frames.close(sink),
             Self::EventStream(frames) => frames.close(sink),
+            Self::Lines(frames) => frames.close(sink),
         }
     }
 }
