@@ -9,6 +9,7 @@ pub mod anthropic;
 pub mod cohere;
 pub mod converse;
 pub mod gemini;
+pub mod ollama;
 pub mod openai;
 pub mod responses;
 mod shared;
@@ -29,6 +30,7 @@ pub static APIS: &[&dyn Api] = &[
     &cohere::Cohere,
     &converse::Converse,
     &gemini::Gemini,
+    &ollama::Ollama,
     &openai::OpenAi,
     &responses::Responses,
 ];

@@ -68,6 +68,18 @@ const CANNOT: &[(&str, &[&str])] = &[
     ("cohere", &["document", "tool_choice named", "one tool at a time", "user"]),
     ("bedrock", &["image by URL", "tool_choice none", "one tool at a time"]),
     ("gemini", &["document", "one tool at a time", "user"]),
+    (
+        "ollama",
+        &[
+            "image by URL",
+            "document",
+            "tool_choice none",
+            "tool_choice required",
+            "tool_choice named",
+            "one tool at a time",
+            "user",
+        ],
+    ),
 ];
 
 fn can(api: &dyn Api, feature: &str) -> bool {
@@ -77,8 +89,14 @@ fn can(api: &dyn Api, feature: &str) -> bool {
 /// APIs whose answers do not name the model.
 const NAMELESS: &[&str] = &["bedrock", "cohere"];
 
-/// APIs whose usage does not tell what was written to the cache.
-const NO_CACHE_WRITE: &[&str] = &["cohere", "gemini"];
+/// What is left of usage in an API: not every one tells what was read from the cache or written to it.
+pub(super) fn usage_left(api: &dyn Api, usage: Usage) -> Usage {
+    match api.name() {
+        "cohere" | "gemini" => Usage { cache_write: 0, ..usage },
+        "ollama" => Usage { cache_write: 0, cached_input: 0, ..usage },
+        _ => usage,
+    }
+}
 
 /// What is left of an answer's usage and model in an API.
 fn left(api: &dyn Api, answer: &Answer) -> Answer {
@@ -86,9 +104,7 @@ fn left(api: &dyn Api, answer: &Answer) -> Answer {
     if NAMELESS.contains(&api.name()) {
         left.model = String::new();
     }
-    if let Some(usage) = left.usage.as_mut().filter(|_| NO_CACHE_WRITE.contains(&api.name())) {
-        usage.cache_write = 0;
-    }
+    left.usage = left.usage.map(|usage| usage_left(api, usage));
     left
 }
 
@@ -235,7 +251,7 @@ fn features() -> Vec<Feature> {
             conversation,
         ),
         feature("image", true, talk(vec![user(vec![Part::text("What?"), image(png())])]), conversation),
-        feature("image by URL", true, talk(vec![user(vec![image(url)])]), conversation),
+        feature("image by URL", true, talk(vec![user(vec![Part::text("What?"), image(url)])]), conversation),
         feature("document", true, talk(vec![user(vec![document, Part::text("What?")])]), conversation),
         feature("tools", true, with_tools(None), tools),
         // Where tools are offered, nothing said is the same.

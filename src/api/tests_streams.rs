@@ -1,5 +1,6 @@
 //! Every recorded stream of every API, written for the clients of every other.
 
+use super::tests::usage_left;
 use super::{APIS, Api, Asked, Seen, Verdict};
 use crate::chat::{Event, Finish, Usage};
 use crate::framing::Frame;
@@ -77,6 +78,12 @@ fn told(api: &dyn Api, stream: &[u8]) -> Told {
     for (_, _, arguments) in told.calls.iter_mut().filter(|(_, _, arguments)| arguments.is_empty()) {
         arguments.push_str("{}");
     }
+    // An API whose arguments are an object, not its text, may have other white space.
+    for (_, _, arguments) in &mut told.calls {
+        if let Ok(json) = serde_json::from_str::<Value>(arguments) {
+            *arguments = json.to_string();
+        }
+    }
     told
 }
 
@@ -114,6 +121,7 @@ fn a_stream_says_the_same_in_every_api_and_ends_once() {
                 };
                 assert_eq!(kind(got.finish), kind(said.finish), "{here}");
                 if let Some((got, said)) = got.usage.zip(said.usage) {
+                    let said = usage_left(*client, said);
                     assert_eq!(
                         (got.input, got.cached_input, got.output),
                         (said.input, said.cached_input, said.output),
@@ -131,7 +139,8 @@ fn any_split_gives_every_client_the_same_bytes() {
         for (path, stream) in streams(*provider) {
             let whole = written(*provider, &mut [stream.as_slice()].into_iter());
             assert_eq!(written(*provider, &mut stream.chunks(1)), whole, "{path} byte by byte");
-            for at in 1..stream.len() {
+            // The work grows with the square of the length: long streams are cut at every seventh byte.
+            for at in (1..stream.len()).step_by(if stream.len() > 1500 { 7 } else { 1 }) {
                 let (a, b) = stream.split_at(at);
                 assert!(written(*provider, &mut [a, b].into_iter()) == whole, "{path} cut at {at}");
             }

@@ -73,7 +73,9 @@ impl<'v> Reader<'v> {
         if kind.host.is_empty() && host.is_none() {
             self.need(node, "host")?;
         }
-        let mut spoken = self.apis(node, kind, host.is_some(), base_path, &settings).into_iter();
+        // A kind without a host of its own is a server that anyone runs.
+        let moved = host.is_some() && !kind.host.is_empty();
+        let mut spoken = self.apis(node, kind, moved, base_path, &settings).into_iter();
         Some(Provider {
             name: name.into(),
             kind,

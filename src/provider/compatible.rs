@@ -176,9 +176,10 @@ pub static MISTRAL: Kind = Kind {
 pub static NVIDIA: Kind =
     Kind { name: "nvidia", host: "integrate.api.nvidia.com", quirks: Some(&TEMPLATED), ..Kind::COMPATIBLE };
 
-/// Ollama: <https://docs.ollama.com/api/openai-compatibility>.
+/// Ollama: <https://docs.ollama.com/api/openai-compatibility>, and its own chat.
 pub static OLLAMA: Kind = Kind {
     name: "ollama",
+    apis: &[("openai", "/v1"), ("ollama", "/api")],
     quirks: Some(&Quirks { unsupported: &[of_all(&["n", "logit_bias", "tool_choice", "user"])], ..TEMPLATED }),
     ..Kind::COMPATIBLE
 };

@@ -47,6 +47,7 @@ struct Asked {
 struct Answered {
     status: u16,
     body: Option<Box<RawValue>>,
+    #[serde(alias = "ndjson_text")]
     sse_text: Option<String>,
 }
 
@@ -55,7 +56,7 @@ fn folder() -> PathBuf {
 }
 
 pub fn exchanges() -> Vec<Exchange> {
-    let mut files: Vec<PathBuf> = ["anthropic.messages", "cohere.v2.chat", "openai.chat"]
+    let mut files: Vec<PathBuf> = ["anthropic.messages", "cohere.v2.chat", "ollama.chat", "openai.chat"]
         .into_iter()
         .flat_map(|api| fs::read_dir(folder().join(api)).unwrap())
         .map(|entry| entry.unwrap().path())

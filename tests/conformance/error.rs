@@ -66,7 +66,7 @@ fn written(api: &dyn Api, error: &Error) -> Checked {
     }
     let value = parse_bytes(&body)?;
     schema::check(vendor::of(api).schemas[3], &value)?;
-    let said = [text(&value["error"], "message"), text(&value, "message")];
+    let said = [text(&value["error"], "message"), text(&value, "message"), text(&value, "error")];
     match said.iter().any(|words| words.contains(&error.message)) {
         true => Ok(()),
         false => Err(format!("the message is lost: {value}")),

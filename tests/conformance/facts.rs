@@ -34,7 +34,7 @@ impl Call {
 }
 
 /// APIs that have room for one answer.
-const ONE_ANSWER: [&str; 3] = ["anthropic", "cohere", "openai-responses"];
+const ONE_ANSWER: [&str; 4] = ["anthropic", "cohere", "ollama", "openai-responses"];
 
 /// APIs whose answers do not name the model.
 const NAMELESS: [&str; 1] = ["cohere"];
@@ -80,7 +80,7 @@ impl Facts {
                 choice.end = if choice.calls.is_empty() { End::Stop } else { End::Calls };
             }
             // The word for a failure is in the reason's place.
-            if to == "cohere" && self.ending == Ending::Failed {
+            if matches!(to, "cohere" | "ollama") && self.ending == Ending::Failed {
                 choice.end = End::Stop;
             }
             // Not every API keeps apart what a model says and how it declines.
@@ -98,13 +98,12 @@ impl Facts {
                 usage = Usage::default();
             }
         }
-        if to == "cohere" {
-            usage = Usage {
-                input: usage.input,
-                cached_input: usage.cached_input.min(usage.input),
-                output: usage.output,
-                ..Usage::default()
-            };
+        if to == "ollama" && self.ending == Ending::Failed {
+            usage = Usage::default();
+        }
+        if matches!(to, "cohere" | "ollama") {
+            let cached = if to == "cohere" { usage.cached_input.min(usage.input) } else { 0 };
+            usage = Usage { input: usage.input, cached_input: cached, output: usage.output, ..Usage::default() };
         }
         self.usage = Some(usage);
         if NAMELESS.contains(&to) {

@@ -41,6 +41,10 @@ pub fn arguments(text: &str) -> Value {
 
 /// The data of each event with its name.
 pub fn events(sse: &str) -> Vec<(String, String)> {
+    // Or of each line.
+    if sse.starts_with('{') {
+        return sse.lines().map(|line| (String::new(), line.to_owned())).collect();
+    }
     let mut all = Vec::new();
     let (mut name, mut data): (String, Option<String>) = (String::new(), None);
     let text = sse.replace("\r\n", "\n").replace('\r', "\n");

@@ -29,6 +29,8 @@ pub struct Asks {
     pub thinks: bool,
     /// It asks for thinking.
     pub thinks_now: bool,
+    /// Pictures stand beside a message's text, in no order with it.
+    pub pictures_apart: bool,
     /// Texts of documents that stand beside the conversation.
     pub beside: Vec<String>,
     /// Types of parts and tools that only their own API has.
@@ -284,7 +286,11 @@ pub fn across(api: &dyn Api, other: &dyn Api, body: &str) -> Checked {
         let back = read(other, &written.body).map_err(fail)?;
         let again = api.write_request(&back, &target(here.models[0]));
         let got = (here.asks)(&parse_bytes(&again.body).map_err(fail)?);
-        let (want, mut got) = (kept(&said, &again.losses), kept(&got, &again.losses));
+        let (mut want, mut got) = (kept(&said, &again.losses), kept(&got, &again.losses));
+        if asks.pictures_apart || said.pictures_apart {
+            pictures_last(&mut want);
+            pictures_last(&mut got);
+        }
         got.retain(|(_, item)| !said.is_beside(item));
         conversation(&want, &got).map_err(|why| fail(format!("read back: {why}")))?;
     }
@@ -305,6 +311,7 @@ pub fn refusals(api: &dyn Api, other: &dyn Api, body: &str) -> Vec<&'static str>
 fn carried(to: &str) -> &'static [&'static str] {
     match to {
         "cohere" => &["top_k", "seed", "frequency_penalty", "presence_penalty", "logprobs"],
+        "ollama" => &["top_k", "seed", "frequency_penalty", "presence_penalty", "logprobs", "top_logprobs"],
         "openai-responses" => &[
             "logprobs",
             "top_logprobs",
@@ -353,6 +360,10 @@ fn compare(want: &Asks, got: &Asks, losses: &Losses, schema_tool: bool) -> Check
     let system = |asks: &Asks| asks.system.iter().filter(|s| !s.trim().is_empty()).cloned().collect::<Vec<_>>();
     let (mut wanted, mut given) = (kept(want, losses), kept(got, losses));
     wanted.retain(|(_, item)| !got.is_beside(item));
+    if want.pictures_apart || got.pictures_apart {
+        pictures_last(&mut wanted);
+        pictures_last(&mut given);
+    }
     let (mut system_want, system_got) = (system(want), system(got));
     if named(&["system"]) {
         // Instructions alone, sent as the user's.
@@ -428,6 +439,20 @@ fn kept(asks: &Asks, losses: &Losses) -> Vec<(Side, Item)> {
     all
 }
 
+fn pictures_last(all: &mut [(Side, Item)]) {
+    for (_, item) in all.iter_mut() {
+        // Nor is their type told.
+        if let Item::Image(url) = item
+            && let Some((_, data)) = url.split_once(";base64,")
+        {
+            *url = data.to_owned();
+        }
+    }
+    for run in all.chunk_by_mut(|a, b| a.0 == b.0) {
+        run.sort_by_key(|(_, item)| matches!(item, Item::Image(_)));
+    }
+}
+
 fn keys(schema: &Option<Value>) -> Vec<&String> {
     schema.iter().filter_map(|s| s["properties"].as_object()).flat_map(|p| p.keys()).collect()
 }
@@ -450,7 +475,9 @@ fn conversation(want: &[(Side, Item)], got: &[(Side, Item)]) -> Checked {
                 Some((_, Item::Call { id: other, name: n, arguments: a })),
             ) => same_id(id, other) && (name, arguments) == (n, a),
             (Some((_, Item::Result { id, text })), Some((_, Item::Result { id: other, text: t }))) => {
-                same_id(id, other) && (text == t || (text.is_empty() && t == "Error"))
+                // Where a result has one text, its parts are paragraphs.
+                let flat = |text: &String| text.replace("\n\n", "");
+                same_id(id, other) && (flat(text) == flat(t) || (text.is_empty() && t == "Error"))
             }
             (want, got) => want == got,
         };

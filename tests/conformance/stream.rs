@@ -7,7 +7,6 @@ use crate::json::{Value, events, list, parse, start};
 use crate::{schema, vendor};
 use sluice::api::{Api, Asked, Reader, Seen, Verdict};
 use sluice::chat::Event;
-use sluice::framing::sse::Decoder;
 
 /// Bytes a piece: all the stream is cut into such pieces. 1 cuts at every byte.
 const CUTS: [usize; 5] = [1, 2, 7, 61, 1021];
@@ -28,13 +27,13 @@ fn fold(api: &dyn Api, sse: &[u8]) -> Result<Facts, String> {
 /// The frames' bytes that are passed on, and what was seen.
 fn watch(api: &dyn Api, sse: &[u8], hide: bool) -> (Vec<u8>, Seen) {
     let (mut passed, mut seen) = (Vec::new(), Seen::default());
-    let mut frame = |frame: sluice::framing::sse::Frame<'_>| {
+    let mut frame = |frame: sluice::framing::Frame<'_>| {
         let verdict = frame.data.map_or(Verdict::Pass, |data| api.watch_event(frame.name, data, hide, &mut seen));
         if verdict == Verdict::Pass {
             passed.extend_from_slice(frame.raw);
         }
     };
-    let mut decoder = Decoder::new();
+    let mut decoder = api.framing().decoder();
     sse.chunks(1021).for_each(|piece| decoder.feed(piece, &mut frame));
     decoder.close(&mut frame);
     (passed, seen)
@@ -115,8 +114,9 @@ fn shape(there: &vendor::Vendor, written: &str, ending: Ending) -> Checked {
         let last = at + 1 == all.len();
         let event = if data == "[DONE]" { Value::Null } else { parse(data)? };
         let error = !event["error"].is_null() || !event["delta"]["error"].is_null();
-        let ends =
-            !error && (data == there.last || event["type"] == there.last || event["type"] == "response.incomplete");
+        let kind = &event["type"];
+        let ends = !error
+            && (data == there.last || kind == there.last || kind == "response.incomplete" || event[there.last] == true);
         if ends != (last && ending == Ending::Whole) {
             return Err(format!("event {at} of {}: {}", all.len(), start(data)));
         }
@@ -126,7 +126,7 @@ fn shape(there: &vendor::Vendor, written: &str, ending: Ending) -> Checked {
         if error != (last && ending == Ending::Failed) {
             return Err(format!("event {at} of {}: {}", all.len(), start(data)));
         }
-        if there.name != "openai" && event["type"] != name.as_str() {
+        if ["anthropic", "cohere"].contains(&there.name) && event["type"] != name.as_str() {
             return Err(format!("event {name} is of type {}", event["type"]));
         }
         if event["type"] != "ping" {

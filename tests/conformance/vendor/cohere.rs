@@ -4,7 +4,7 @@ use crate::json::{Value, events, list, number, parse, text};
 use crate::request::{Asks, Item, Pick, Side, Tool, media};
 use sluice::chat::Usage;
 
-/// The vendor publishes no schema: `tests/sdk` holds what is written against its SDK.
+/// The vendor publishes no schema.
 pub const VENDOR: Vendor = Vendor {
     name: "cohere",
     asks,

@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod cohere;
+mod ollama;
 mod openai;
 mod responses;
 
@@ -25,7 +26,8 @@ pub struct Vendor {
     pub last: &'static str,
 }
 
-static VENDORS: [Vendor; 4] = [anthropic::VENDOR, cohere::VENDOR, openai::VENDOR, responses::VENDOR];
+static VENDORS: [Vendor; 5] =
+    [anthropic::VENDOR, cohere::VENDOR, ollama::VENDOR, openai::VENDOR, responses::VENDOR];
 
 pub fn of(api: &dyn sluice::api::Api) -> &'static Vendor {
     VENDORS.iter().find(|vendor| vendor.name == api.name()).unwrap()
