@@ -5,9 +5,8 @@ mod openai;
 pub use openai::OPENAI;
 
 use super::{Adapted, Ask, Provider, Unsupported};
-use crate::chat::{Effect, Losses};
-use crate::json::{Edit, Value, quote};
-use std::borrow::Cow;
+use crate::chat::Effect;
+use crate::json::{Edit, Value, quote, write as put};
 
 /// What a vendor wants otherwise. What is not known to be refused or ignored there is sent as it came.
 pub struct Quirks {
@@ -103,9 +102,10 @@ impl Models {
     fn has(&self, model: &str) -> bool {
         let bare = model.rsplit_once('/').map_or(model, |(_, bare)| bare);
         // `gpt-5` is no beginning of `gpt-5.1`, nor `grok-4` of `grok-4.3`.
-        let begins = |start: &&str| {
-            let rest = bare.strip_prefix(*start);
-            rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '.'))
+        let begins = |start: &&str| match bare.strip_prefix(*start).map(str::as_bytes) {
+            Some([next, ..]) => !next.is_ascii_alphanumeric() && *next != b'.',
+            Some([]) => true,
+            None => false,
         };
         (self.starts.is_empty() || self.starts.iter().any(begins)) && !self.but.iter().any(|part| bare.contains(part))
     }
@@ -139,14 +139,15 @@ pub fn adapt(provider: &Provider, body: Value<'_>, ask: &Ask<'_>) -> Adapted {
         work.format();
         work.words();
         work.stops();
-        work.in_messages();
     }
-    let other = match quirks.max_tokens {
-        Some("max_tokens") => "max_completion_tokens",
-        _ => "max_tokens",
-    };
-    work.rename(other, quirks.max_tokens.unwrap_or(other));
-    work.rename("seed", quirks.seed);
+    match quirks.max_tokens {
+        Some("max_tokens") => work.rename("max_completion_tokens", "max_tokens"),
+        Some(other) => work.rename("max_tokens", other),
+        None => {}
+    }
+    if quirks.seed != "seed" {
+        work.rename("seed", quirks.seed);
+    }
     work.tool_choice();
     work.messages();
     work.out
@@ -160,97 +161,136 @@ struct Work<'q, 'v> {
     out: Adapted,
 }
 
-fn name<'a>(tool: &Value<'a>) -> Option<Cow<'a, str>> {
-    tool.at(&["function", "name"])?.text()
+// What is called often is kept out of line: the module has a budget of bytes.
+
+/// Whether the member is this very string.
+#[inline(never)]
+fn is(of: &Value<'_>, name: &str, word: &str) -> bool {
+    of.get(name).is_some_and(|value| value.is(word))
+}
+
+/// The elements of a list, if it is there.
+#[inline(never)]
+fn each(of: &Value<'_>, name: &str, sink: &mut dyn FnMut(Value<'_>)) {
+    if let Some(list) = of.get(name) {
+        for item in list.items() {
+            sink(item);
+        }
+    }
 }
 
 impl Work<'_, '_> {
-    fn edit(&mut self, edit: impl IntoIterator<Item = Edit>) {
-        self.out.edits.extend(edit);
+    #[inline(never)]
+    fn remove(&mut self, of: &Value<'_>, name: &str) {
+        self.out.edits.extend(of.remove(name));
     }
 
+    #[inline(never)]
+    fn set(&mut self, of: &Value<'_>, name: &str, json: &[u8]) {
+        self.out.edits.push(of.set(name, json));
+    }
+
+    #[inline(never)]
     fn lose(&mut self, name: &'static str, effect: Effect, reason: &'static str) {
-        lose(&mut self.out.losses, self.policy, name, effect, reason);
+        match (effect, self.policy) {
+            (Effect::Meaning, None) | (_, Some(Unsupported::Refuse)) => self.out.losses.meaning(name, reason),
+            _ => self.out.losses.hint(name, reason),
+        }
     }
 
     fn unsupported(&mut self) {
-        let effort = self.body.get("reasoning_effort");
-        let thinks = effort.is_some_and(|effort| !effort.is("none"));
-        let concerns = |members: &&Members| (!members.thinking || thinks) && members.of.has(self.model);
-        let names: Vec<&'static str> =
-            self.quirks.unsupported.iter().filter(concerns).flat_map(|members| members.names).copied().collect();
-        for name in names {
-            let Some(value) = self.body.member(name) else { continue };
-            self.edit(self.body.remove(name));
-            if !says_nothing(name, &value) {
-                let effect = if MEANING.contains(&name) { Effect::Meaning } else { Effect::Hint };
-                self.lose(name, effect, UNKNOWN);
+        let body = self.body;
+        let thinks = body.get("reasoning_effort").is_some_and(|effort| !effort.is("none"));
+        for members in self.quirks.unsupported {
+            if (members.thinking && !thinks) || !members.of.has(self.model) {
+                continue;
+            }
+            for name in members.names {
+                let Some(value) = body.member(name) else { continue };
+                self.remove(&body, name);
+                if !says_nothing(name, &value) {
+                    let effect = if MEANING.contains(name) { Effect::Meaning } else { Effect::Hint };
+                    self.lose(name, effect, UNKNOWN);
+                }
             }
         }
     }
 
+    #[inline(never)]
     fn rename(&mut self, from: &str, to: &str) {
-        let Some(value) = self.body.get(from).filter(|_| from != to) else { return };
-        self.edit(self.body.remove(from));
-        if self.body.get(to).is_none() {
-            self.edit([self.body.set(to, value.raw())]);
+        let body = self.body;
+        let Some(value) = body.get(from) else { return };
+        self.remove(&body, from);
+        if body.get(to).is_none() {
+            self.set(&body, to, value.raw().as_bytes());
         }
     }
 
     fn words(&mut self) {
-        for (at, words) in self.quirks.words.iter().enumerate() {
-            let before = self.quirks.words.iter().take(at);
-            let first =
-                words.of.has(self.model) && !before.filter(|w| w.name == words.name).any(|w| w.of.has(self.model));
-            let Some(value) = self.body.get(words.name).filter(|_| first) else { continue };
-            let Some(word) = value.text().filter(|word| !words.known.contains(&&**word)) else { continue };
-            let rank = |word: &str| EFFORTS.iter().position(|effort| *effort == word);
-            let near = rank(&word).filter(|_| words.name == "reasoning_effort").and_then(|asked| {
-                // Whoever asks for some thinking does not want none.
-                let known = || words.known.iter().filter(|word| **word != "none" || asked == 0);
-                known().rfind(|word| rank(word) <= Some(asked)).or(known().next())
-            });
-            match near {
-                Some(near) => self.edit([self.body.set(words.name, ["\"", near, "\""].concat())]),
-                None => self.edit(self.body.remove(words.name)),
+        let body = self.body;
+        let mut done = "";
+        for words in self.quirks.words {
+            if words.name == done || !words.of.has(self.model) {
+                continue;
+            }
+            done = words.name;
+            let Some(word) = body.get(words.name).and_then(|value| value.text()) else { continue };
+            if words.known.contains(&&*word) {
+                continue;
+            }
+            match near(&word, words.known).filter(|_| words.name == "reasoning_effort") {
+                Some(near) => {
+                    let mut quoted = Vec::new();
+                    quote(&mut quoted, near);
+                    self.set(&body, words.name, &quoted);
+                }
+                None => self.remove(&body, words.name),
             }
             self.lose(words.name, Effect::Hint, "this provider's model does not know that word");
         }
-        let off = self.body.get("reasoning_effort").is_some_and(|effort| effort.is("none"));
-        if let Some((name, json)) = self.quirks.no_thinking.filter(|_| off) {
-            self.edit(self.body.remove("reasoning_effort"));
-            self.edit([self.body.set(name, json)]);
+        if let Some((name, json)) = self.quirks.no_thinking
+            && is(&body, "reasoning_effort", "none")
+        {
+            self.remove(&body, "reasoning_effort");
+            self.set(&body, name, json.as_bytes());
         }
     }
 
     fn stops(&mut self) {
-        let Some(stop) = self.body.get("stop") else { return };
-        if stop.items().nth(self.quirks.stops).is_none() {
-            return;
+        let (body, most) = (self.body, self.quirks.stops);
+        let (mut kept, mut count) = (vec![b'['], 0_usize);
+        each(&body, "stop", &mut |stop| {
+            if count < most {
+                put::comma(&mut kept);
+                kept.extend_from_slice(stop.raw().as_bytes());
+            }
+            count = count.saturating_add(1);
+        });
+        if count > most {
+            kept.push(b']');
+            self.set(&body, "stop", &kept);
+            self.lose("stop", Effect::Meaning, "this provider takes fewer stop sequences");
         }
-        let kept: Vec<&str> = stop.items().take(self.quirks.stops).map(|stop| stop.raw()).collect();
-        self.edit([self.body.set("stop", ["[", &kept.join(","), "]"].concat())]);
-        self.lose("stop", Effect::Meaning, "this provider takes fewer stop sequences");
     }
 
     fn format(&mut self) {
-        let Some(format) = self.body.get("response_format") else { return };
-        let is = |word: &str| format.get("type").is_some_and(|kind| kind.is(word));
-        if is("json_object") && !self.quirks.json_object {
-            self.edit([self.body.set("response_format", ANY_OBJECT)]);
+        let body = self.body;
+        let Some(format) = body.get("response_format") else { return };
+        if !self.quirks.json_object && is(&format, "type", "json_object") {
+            self.set(&body, "response_format", ANY_OBJECT);
         }
-        let (Some(schema), true) = (format.at(&["json_schema", "schema"]), is("json_schema")) else { return };
-        if self.quirks.json_schema {
+        if self.quirks.json_schema || !is(&format, "type", "json_schema") {
             return;
         }
+        let Some(schema) = format.at(&["json_schema", "schema"]) else { return };
         // JSON is what it can be held to; the schema is asked for in words.
-        self.edit([self.body.set("response_format", r#"{"type":"json_object"}"#)]);
-        if let Some(messages) = self.body.get("messages").filter(|messages| messages.items().next().is_some()) {
+        self.set(&body, "response_format", br#"{"type":"json_object"}"#);
+        if let Some(messages) = body.get("messages").filter(|messages| messages.is_list() && !messages.is_empty()) {
             let mut with = br#"{"role":"system","content":"#.to_vec();
             quote(&mut with, &[ASK_SCHEMA, schema.raw()].concat());
             with.extend_from_slice(b"},");
             let at = messages.span().start.saturating_add(1);
-            self.edit([Edit { at: at..at, with }]);
+            self.out.edits.push(Edit { at: at..at, with });
         }
         let strict = format.at(&["json_schema", "strict"]).is_some_and(|strict| strict.truth() == Some(true));
         let effect = if strict { Effect::Meaning } else { Effect::Hint };
@@ -259,79 +299,107 @@ impl Work<'_, '_> {
 
     /// A choice that the vendor cannot express is one among fewer tools.
     fn tool_choice(&mut self) {
-        let Some(choice) = self.body.get("tool_choice").filter(Value::is_object) else { return };
-        let (mode, names) = match (choice.get("allowed_tools"), name(&choice)) {
-            (Some(allowed), _) => {
-                let tools = allowed.get("tools");
-                let required = allowed.get("mode").is_some_and(|mode| mode.is("required"));
-                let names = tools.iter().flat_map(Value::items).filter_map(|tool| name(&tool)).collect::<Vec<_>>();
-                (if required { "\"required\"" } else { "\"auto\"" }, names)
-            }
-            (None, Some(named)) if !self.quirks.named_tool => ("\"required\"", vec![named]),
-            _ => return,
-        };
-        let tools = self.body.get("tools");
-        let kept = tools.iter().flat_map(Value::items).filter(|tool| name(tool).is_some_and(|n| names.contains(&n)));
-        let kept: Vec<&str> = kept.map(|tool| tool.raw()).collect();
-        if !kept.is_empty() {
-            let tools = self.body.set("tools", ["[", &kept.join(","), "]"].concat());
-            self.edit([tools, self.body.set("tool_choice", mode)]);
-        }
-    }
-
-    fn in_messages(&mut self) {
-        let quirks = self.quirks;
-        if quirks.in_messages.is_empty() {
+        let body = self.body;
+        let Some(choice) = body.get("tool_choice").filter(Value::is_object) else { return };
+        let allowed = choice.get("allowed_tools");
+        if allowed.is_none() && self.quirks.named_tool {
             return;
         }
-        for message in self.body.get("messages").iter().flat_map(Value::items) {
-            let tool = message.get("role").is_some_and(|role| role.is("tool"));
-            for name in quirks.in_messages {
-                let Some(value) = message.member(name).filter(|_| !(tool && *name == "name")) else { continue };
-                self.edit(message.remove(name));
-                if !value.is_empty() {
-                    self.lose(name, Effect::Hint, "this provider's messages have no such member");
-                }
+        let mut kept = vec![b'['];
+        each(&body, "tools", &mut |tool| {
+            let name = tool.at(&["function", "name"]);
+            let mut chosen = false;
+            let mut compare = |one: Value<'_>| {
+                let other = one.at(&["function", "name"]).and_then(|other| other.text());
+                chosen |= other.is_some_and(|other| name.is_some_and(|name| name.is(&other)));
+            };
+            match &allowed {
+                Some(allowed) => each(allowed, "tools", &mut compare),
+                None => compare(choice),
             }
+            if chosen {
+                put::comma(&mut kept);
+                kept.extend_from_slice(tool.raw().as_bytes());
+            }
+        });
+        if kept.len() > 1 {
+            kept.push(b']');
+            self.set(&body, "tools", &kept);
+            let required = allowed.is_none_or(|allowed| is(&allowed, "mode", "required"));
+            self.set(&body, "tool_choice", if required { b"\"required\"" } else { b"\"auto\"" });
         }
     }
 
     fn messages(&mut self) {
-        let quirks = self.quirks;
-        if quirks.developer && !quirks.short_ids && !quirks.prefix {
+        let (body, quirks) = (self.body, self.quirks);
+        let members = if self.policy == Some(Unsupported::Pass) { &[] } else { quirks.in_messages };
+        if quirks.developer && !quirks.short_ids && !quirks.prefix && members.is_empty() {
             return;
         }
-        let mut last = None;
-        for message in self.body.get("messages").iter().flat_map(Value::items) {
-            if !quirks.developer && message.get("role").is_some_and(|role| role.is("developer")) {
-                self.edit([message.set("role", "\"system\"")]);
+        let mut begun = None;
+        each(&body, "messages", &mut |message| {
+            if !quirks.developer && is(&message, "role", "developer") {
+                self.set(&message, "role", b"\"system\"");
+            }
+            for name in members {
+                let Some(value) = message.member(name) else { continue };
+                if *name == "name" && is(&message, "role", "tool") {
+                    continue;
+                }
+                self.remove(&message, name);
+                if !value.is_empty() {
+                    self.lose(name, Effect::Hint, "this provider's messages have no such member");
+                }
             }
             if quirks.short_ids {
-                for call in message.get("tool_calls").iter().flat_map(Value::items) {
-                    self.edit(short_id(&call, "id"));
-                }
-                self.edit(short_id(&message, "tool_call_id"));
+                each(&message, "tool_calls", &mut |call| self.shorten(&call, "id"));
+                self.shorten(&message, "tool_call_id");
             }
-            last = Some(message);
+            let open = quirks.prefix && is(&message, "role", "assistant") && message.get("tool_calls").is_none();
+            begun = open.then(|| message.set("prefix", b"true".as_slice()));
+        });
+        self.out.edits.extend(begun);
+    }
+
+    /// Nine letters and digits stand for an id of another form: for the same id the same, in this request and later.
+    #[inline(never)]
+    fn shorten(&mut self, of: &Value<'_>, name: &str) {
+        let Some(id) = of.get(name).and_then(|id| id.text()) else { return };
+        let id = id.as_bytes();
+        if id.len() == 9 && id.iter().all(u8::is_ascii_alphanumeric) {
+            return;
         }
-        let begun = last.filter(|message| message.get("role").is_some_and(|role| role.is("assistant")));
-        if let Some(message) = begun.filter(|message| quirks.prefix && message.get("tool_calls").is_none()) {
-            self.edit([message.set("prefix", "true")]);
+        let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        let mut rest = id.iter().fold(0xcbf2_9ce4_8422_2325, step);
+        let mut short = *b"\"         \"";
+        for place in short.iter_mut().filter(|place| **place == b' ') {
+            *place = DIGITS.get((rest % 62) as usize).copied().unwrap_or_default();
+            rest /= 62;
         }
+        self.set(of, name, &short);
     }
 }
 
-const ANY_OBJECT: &str = r#"{"type":"json_schema","json_schema":{"name":"object","schema":{"type":"object"}}}"#;
+const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// The known effort that comes nearest: the most that is not more than was asked, else the least. Whoever asks for some
+/// thinking does not want none.
+fn near(asked: &str, known: &'static [&'static str]) -> Option<&'static str> {
+    let rank = |word: &str| EFFORTS.iter().position(|effort| *effort == word);
+    let asked = rank(asked)?;
+    let mut found = None;
+    for word in known {
+        if (asked == 0 || *word != "none") && (found.is_none() || rank(word) <= Some(asked)) {
+            found = Some(*word);
+        }
+    }
+    found
+}
+
+const ANY_OBJECT: &[u8] = br#"{"type":"json_schema","json_schema":{"name":"object","schema":{"type":"object"}}}"#;
 
 const ASK_SCHEMA: &str = "Answer with one JSON object and nothing else: no other text, no code fence. The object must be \
                           valid against this JSON Schema: ";
-
-fn lose(losses: &mut Losses, policy: Option<Unsupported>, name: &'static str, effect: Effect, reason: &'static str) {
-    match (effect, policy) {
-        (Effect::Meaning, None) | (_, Some(Unsupported::Refuse)) => losses.meaning(name, reason),
-        _ => losses.hint(name, reason),
-    }
-}
 
 /// Whether leaving it out changes nothing at all.
 fn says_nothing(name: &str, value: &Value<'_>) -> bool {
@@ -355,22 +423,4 @@ fn says_nothing(name: &str, value: &Value<'_>) -> bool {
 
 fn number(raw: &str) -> Option<f64> {
     raw.parse().ok()
-}
-
-/// Nine letters and digits that stand for an id of another form: for the same id the same, in this request and later.
-fn short_id(of: &Value<'_>, name: &str) -> Option<Edit> {
-    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let id = of.get(name)?.text()?;
-    if id.len() == 9 && id.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        return None;
-    }
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    let mut rest = id.bytes().fold(0xcbf2_9ce4_8422_2325, step);
-    let mut short = vec![b'"'];
-    for _ in 0..9 {
-        short.extend(DIGITS.get((rest % 62) as usize));
-        rest /= 62;
-    }
-    short.push(b'"');
-    Some(of.set(name, short))
 }
