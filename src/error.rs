@@ -3,6 +3,7 @@
 //! May use: nothing.
 
 use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
 
 /// Whose fault an error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +93,12 @@ impl Kind {
     }
 }
 
+/// Boxed: an error is rare, and every `?` moves it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
+pub struct Error(Box<Detail>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detail {
     pub kind: Kind,
     pub fault: Fault,
     pub status: u16,
@@ -105,9 +110,32 @@ pub struct Error {
     pub code: Option<String>,
 }
 
+impl Deref for Error {
+    type Target = Detail;
+
+    fn deref(&self) -> &Detail {
+        &self.0
+    }
+}
+
+impl DerefMut for Error {
+    fn deref_mut(&mut self) -> &mut Detail {
+        &mut self.0
+    }
+}
+
 impl Error {
+    pub fn of(detail: Detail) -> Self {
+        Self(Box::new(detail))
+    }
+
     pub fn new(kind: Kind, fault: Fault, message: impl Into<String>) -> Self {
-        Self { kind, fault, status: kind.status(), message: message.into(), param: None, code: None }
+        Self::made(kind, fault, message.into())
+    }
+
+    #[inline(never)]
+    fn made(kind: Kind, fault: Fault, message: String) -> Self {
+        Self::of(Detail { kind, fault, status: kind.status(), message, param: None, code: None })
     }
 
     /// The client's request cannot be served as it is: 400.

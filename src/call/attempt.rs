@@ -198,7 +198,8 @@ impl Attempt {
         let held = held.saturating_add(bytes.len());
         let mut call = self.call.borrow_mut();
         if let Some(error) = relay.seen.error.clone().filter(|_| !relay.seen.content) {
-            let error = Error { status: if error.status < 400 { error.kind.status() } else { error.status }, ..error };
+            let status = if error.status < 400 { error.kind.status() } else { error.status };
+            let error = error.with_status(status);
             self.phase = Phase::Dropping;
             return call.failed(self.index, &headers, error, None, host);
         }

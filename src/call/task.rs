@@ -99,9 +99,8 @@ impl Chat {
     pub(super) fn task_ready(&self, task: &Task, provider: &Provider, model: &str) -> Result<Ready, Error> {
         let Some(Served { format: Some(format), same, .. }) = self.served(provider, model) else {
             let what = task.format.operation.name();
-            let error = Error::new(Kind::InvalidRequest, Fault::Client, "");
             let message = ["the provider of this model does not offer this: ", what].concat();
-            return Err(Error { message, ..error }.with_code("unsupported_operation"));
+            return Err(Error::invalid(message).with_code("unsupported_operation"));
         };
         if let Some(fields) = &task.fields {
             return Ok(Ready::Other(Written { body: renamed(&self.body, fields, model), ..Written::default() }));

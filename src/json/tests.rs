@@ -92,7 +92,7 @@ fn what_is_not_one_object_is_refused_with_the_place() {
     ];
     for (body, message) in cases {
         let error = refused(body);
-        assert_eq!((error.message.as_str(), error.param), (*message, None), "{body:?}");
+        assert_eq!((error.message.as_str(), error.param.clone()), (*message, None), "{body:?}");
         assert_eq!(error.status, 400);
     }
 }
@@ -334,7 +334,7 @@ fn what_a_provider_says_is_read_where_a_client_is_refused() {
     for (text, what) in
         [("", "the text ends too early at byte 0"), ("[1", "expected `,` or `]`"), ("1 2", "something after")]
     {
-        let message = tree.read(text.as_bytes()).unwrap_err().message;
+        let message = tree.read(text.as_bytes()).unwrap_err().message.clone();
         assert!(message.starts_with(what) || message.contains("ends too early"), "{text}: {message}");
     }
     assert_eq!(tree.read(b"[1,[],\"x\"]").unwrap().items().count(), 3);

@@ -69,7 +69,7 @@ fn request(from: &str, to: &str, body: &Value) -> Result<(Value, Vec<Lost>), Str
     let mut losses = Losses::default();
     let read = by_name(from).unwrap().read(body.value());
     let written = read.and_then(|request| to.write(&request, model(to), &mut losses));
-    let written = written.map_err(|error| format!("{}: {}", error.param.unwrap_or_default(), error.message))?;
+    let written = written.map_err(|error| format!("{}: {}", error.param.clone().unwrap_or_default(), error.message))?;
     let lost = losses.iter().map(|loss| (loss.what, loss.effect == Effect::Meaning)).collect();
     Ok((serde_json::from_slice(&written).unwrap(), lost))
 }
@@ -83,7 +83,7 @@ pub(super) fn answer(from: &str, to: &str, body: &Value, said: &Value) -> Result
     let (mut tree, said) = (Tree::default(), said.to_string());
     let answer = to.read_answer(tree.read(said.as_bytes()).unwrap(), &request);
     let written = answer.and_then(|answer| from.write_answer(&answer, &request, &asked()));
-    written.map(|written| serde_json::from_slice(&written).unwrap()).map_err(|error| error.message)
+    written.map(|written| serde_json::from_slice(&written).unwrap()).map_err(|error| error.message.clone())
 }
 
 #[track_caller]

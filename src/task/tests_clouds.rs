@@ -132,7 +132,7 @@ fn titan_takes_one_text_at_a_time() {
         let mut losses = crate::chat::Losses::default();
         let written = by_name("bedrock-titan-embed").unwrap().write(&request, model, &mut losses);
         let lost: Vec<_> = losses.iter().map(|loss| loss.what).collect();
-        written.map(|body| (serde_json::from_slice::<Value>(&body).unwrap(), lost)).map_err(|error| error.param)
+        written.map(|body| (serde_json::from_slice::<Value>(&body).unwrap(), lost)).map_err(|error| error.param.clone())
     };
     let body = json!({"input": ["a"], "dimensions": 256});
     let v2 = titan("amazon.titan-embed-text-v2:0", body.clone());

@@ -196,7 +196,7 @@ fn target(model: &str) -> Target<'_> {
 
 /// The body for that target, and whether usage is to be hidden.
 fn spliced(api: &dyn Api, body: &str, target: &Target<'_>) -> Result<(String, bool), String> {
-    let object = Body::parse(body.as_bytes()).map_err(|e| e.message)?;
+    let object = Body::parse(body.as_bytes()).map_err(|e| e.message.clone())?;
     let spliced = api.splice(object.value(), target);
     let out = splice(body.as_bytes(), &spliced.edits);
     Ok((String::from_utf8(out).map_err(|e| e.to_string())?, spliced.hide_usage))
@@ -204,7 +204,8 @@ fn spliced(api: &dyn Api, body: &str, target: &Target<'_>) -> Result<(String, bo
 
 fn read(api: &dyn Api, body: &[u8]) -> Result<Request, String> {
     let object = Body::parse(body).map_err(|e| format!("not parsed: {}", e.message))?;
-    api.read_request(object.value()).map_err(|e| format!("not read: {} {}", e.param.unwrap_or_default(), e.message))
+    api.read_request(object.value())
+        .map_err(|e| format!("not read: {} {}", e.param.clone().unwrap_or_default(), e.message))
 }
 
 pub fn same(api: &dyn Api, body: &str) -> Checked {
@@ -234,7 +235,7 @@ fn splices(api: &dyn Api, body: &str, value: &Value) -> Checked {
     let fits = if value["model"].is_null() {
         out.replacen(&format!("\"model\":{new},"), "", 1) == body
     } else {
-        let object = Body::parse(body.as_bytes()).map_err(|e| e.message)?;
+        let object = Body::parse(body.as_bytes()).map_err(|e| e.message.clone())?;
         let at = object.value().member("model").ok_or("no model")?.span();
         body[at.clone()] == old && out == format!("{}{new}{}", &body[..at.start], &body[at.end..])
     };

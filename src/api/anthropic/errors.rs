@@ -1,7 +1,7 @@
 //! Errors: a provider's read, ours written.
 
 use super::text_of;
-use crate::error::{Error, Fault, Kind};
+use crate::error::{Detail, Error, Fault, Kind};
 use crate::json::Value;
 use crate::json::write::{raw, text};
 use std::borrow::Cow;
@@ -68,7 +68,7 @@ fn make(status: u16, word: Option<&str>, message: Option<Cow<'_, str>>) -> Error
         Kind::ModelNotFound => Some("model_not_found"),
         _ => word,
     };
-    Error { kind, fault, status, message, param: None, code: code.map(str::to_owned) }
+    Error::of(Detail { kind, fault, status, message, param: None, code: code.map(str::to_owned) })
 }
 
 fn kind(status: u16, word: &str, message: &str) -> Kind {

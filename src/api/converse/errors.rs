@@ -3,7 +3,7 @@
 //! The vendor names the type in the header `x-amzn-errortype`; its SDKs read it from `__type` in the body as well.
 
 use super::text_of;
-use crate::error::{Error, Fault, Kind};
+use crate::error::{Detail, Error, Fault, Kind};
 use crate::framing::eventstream;
 use crate::json::Value;
 use crate::json::write::text;
@@ -90,7 +90,7 @@ fn make(status: u16, word: &str, message: &str) -> Error {
         Kind::ModelNotFound => Some("model_not_found"),
         _ => Some(word).filter(|word| !word.is_empty()),
     };
-    Error { kind, fault, status, message, param: None, code: code.map(str::to_owned) }
+    Error::of(Detail { kind, fault, status, message, param: None, code: code.map(str::to_owned) })
 }
 
 fn kind(status: u16, word: &str, message: &str) -> Kind {

@@ -1,7 +1,7 @@
 //! Errors: a provider's read, ours written.
 
 use super::wire::said;
-use crate::error::{Error, Fault, Kind};
+use crate::error::{Detail, Error, Fault, Kind};
 use crate::json::write::{number, raw, text};
 use crate::json::{Tree, Value};
 use std::borrow::Cow;
@@ -83,7 +83,7 @@ fn finish(status: u16, word: &str, message: Cow<'_, str>, bad_key: bool) -> Erro
         Kind::ModelNotFound => Some("model_not_found"),
         _ => Some(word).filter(|word| !word.is_empty()),
     };
-    Error { kind, fault, status, message, param: None, code: code.map(str::to_owned) }
+    Error::of(Detail { kind, fault, status, message, param: None, code: code.map(str::to_owned) })
 }
 
 fn kind(status: u16, word: &str, message: &str) -> Kind {

@@ -57,7 +57,7 @@ fn request(body: &Value) -> Request {
 fn refused(body: &Value) -> (String, String) {
     let error = Responses.read_request(Body::parse(body.to_string().as_bytes()).unwrap().value()).unwrap_err();
     assert_eq!((error.kind, error.status), (Kind::InvalidRequest, 400));
-    (error.param.unwrap_or_default(), error.message)
+    (error.param.clone().unwrap_or_default(), error.message.clone())
 }
 
 fn names(losses: &Losses) -> Vec<String> {

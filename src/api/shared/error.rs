@@ -1,6 +1,6 @@
 //! Errors: as providers of this API, and of those that resemble it, send them, and as its clients expect them.
 
-use crate::error::{Error, Fault, Kind};
+use crate::error::{Detail, Error, Fault, Kind};
 use crate::json::{Tree, Value, write as put};
 use std::borrow::Cow;
 
@@ -83,7 +83,7 @@ impl<'a> Said<'a> {
             _ => Fault::Provider,
         };
         let [param, code] = [self.param, self.code].map(|text| text.map(Cow::into_owned));
-        Error { kind, fault, status, message, param, code }
+        Error::of(Detail { kind, fault, status, message, param, code })
     }
 
     /// What the words say that the status does not.
