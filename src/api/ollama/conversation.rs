@@ -112,7 +112,7 @@ impl<'r> Messages<'_, 'r> {
             }
             Part::Refusal { text } => held.texts.push(text.clone()),
             Part::Image { source: Source::Base64 { data, .. }, detail, cache } => {
-                if detail.is_some() {
+                if detail.as_deref().is_some_and(|detail| detail != "auto") {
                     self.losses.hint("detail", "this API looks at every picture alike");
                 }
                 held.images.push(data);
