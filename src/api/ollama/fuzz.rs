@@ -70,10 +70,17 @@ pub(super) fn events(pieces: &[&[u8]]) -> Vec<String> {
     let mut all = Vec::new();
     let mut reader = Ollama.reader();
     for piece in pieces {
-        reader.read(piece, &mut |event: Event<'_>| all.push(format!("{event:?}")));
+        reader.read(piece, &mut |event: Event<'_>| all.push(shown(&event)));
     }
-    reader.close(&mut |event: Event<'_>| all.push(format!("{event:?}")));
+    reader.close(&mut |event: Event<'_>| all.push(shown(&event)));
     all
+}
+
+fn shown(event: &Event<'_>) -> String {
+    match event {
+        Event::Error(error) => format!("Error({:?} {:?} {}: {})", error.kind, error.fault, error.status, error.message),
+        event => format!("{event:?}"),
+    }
 }
 
 /// The stream as a client of this API would get it, if it came from elsewhere.

@@ -56,7 +56,10 @@ fn outcome(case: &Value) -> Value {
                 case["read"] = lines(&format!("{answer:#?}"));
                 case["written"] = serde_json::from_slice(&Ollama.write_answer(&answer, &Asked::default())).unwrap();
             }
-            Err(error) => case["refused"] = lines(&format!("{error:#?}")),
+            Err(error) => {
+                case["refused"] =
+                    format!("{:?} {:?} {}: {}", error.kind, error.fault, error.status, error.message).into()
+            }
         }
     }
     case
