@@ -6,7 +6,7 @@ use crate::chat::{Losses, Usage};
 use crate::error::{Error, Fault, Kind};
 use crate::framing::form;
 use crate::http::Headers;
-use crate::json::{Body, Tree};
+use crate::json::{Body, Tree, splice};
 use crate::provider::{Ask, Provider};
 use crate::task::{Format, Request, Shape};
 use std::borrow::Cow;
@@ -108,7 +108,11 @@ impl Chat {
         if !same {
             let request = task.request(&self.body)?;
             let mut losses = Losses::default();
-            let body = format.write(request, model, &mut losses)?;
+            let mut body = format.write(request, model, &mut losses)?;
+            if let Some(adapt) = provider.kind.adapt_task {
+                let edits = adapt(provider, format, Body::parse(&body)?.value());
+                body = splice(&body, &edits);
+            }
             return Ok(Ready::Other(Written { body, losses, ..Written::default() }));
         }
         let parsed = Body::parse(&self.body)?;

@@ -7,8 +7,14 @@ const SETTINGS: &[Setting] = &[Setting { name: "region", required: true }];
 const HOST: &str = "bedrock-runtime.{region}.amazonaws.com";
 
 /// Every maker's models at Amazon, in the one format that Amazon gives them.
-pub static KIND: Kind =
-    Kind { name: "bedrock", apis: &[("bedrock", "")], host: HOST, settings: SETTINGS, tasks: &[], ..Kind::COMPATIBLE };
+pub static KIND: Kind = Kind {
+    name: "bedrock",
+    apis: &[("bedrock", "")],
+    host: HOST,
+    settings: SETTINGS,
+    tasks: &["bedrock-titan-embed", "bedrock-cohere-embed"],
+    ..Kind::COMPATIBLE
+};
 
 /// Anthropic's models at Amazon, as they are invoked:
 /// <https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html>. The model stands in

@@ -2,6 +2,8 @@
 
 use super::quirks::{ALL, Members, Models, OPENAI, Quirks, Words};
 use super::{Ask, Kind, Provider, Setting};
+use crate::json::Value;
+use crate::task::Format;
 
 /// What only OpenAI itself knows.
 const OPENAI_ONLY: &[&str] = &[
@@ -169,6 +171,11 @@ pub static MISTRAL: Kind = Kind {
         ],
         ..TEMPLATED
     }),
+    adapt_task: Some(|_: &Provider, format: &Format, body: Value<'_>| {
+        let dimensions = body.get("dimensions").filter(|_| format.name == "openai-embeddings");
+        let renamed = |given: Value<'_>| [body.remove("dimensions"), Some(body.set("output_dimension", given.raw()))];
+        dimensions.map(renamed).into_iter().flatten().flatten().collect()
+    }),
     ..Kind::COMPATIBLE
 };
 
@@ -240,6 +247,7 @@ pub static VLLM: Kind = Kind { name: "vllm", quirks: Some(&TEMPLATED), ..Kind::C
 /// xAI: <https://docs.x.ai/docs/guides/reasoning>. What thinks refuses penalties and stop sequences; only some can be told how much.
 pub static XAI: Kind = Kind {
     name: "xai",
+    apis: &[("openai", "/v1"), ("openai-responses", "/v1")],
     host: "api.x.ai",
     quirks: Some(&Quirks {
         unsupported: &[

@@ -53,6 +53,7 @@ pub static PROVIDERS: &[&Kind] = &[
     &compatible::TOGETHER,
     &compatible::VLLM,
     &compatible::XAI,
+    &vertex::KIND,
     &vertex::ANTHROPIC,
 ];
 

@@ -171,7 +171,7 @@ fn is(of: &Value<'_>, name: &str, word: &str) -> bool {
 
 /// The elements of a list, if it is there.
 #[inline(never)]
-fn each(of: &Value<'_>, name: &str, sink: &mut dyn FnMut(Value<'_>)) {
+pub fn each(of: &Value<'_>, name: &str, sink: &mut dyn FnMut(Value<'_>)) {
     if let Some(list) = of.get(name) {
         for item in list.items() {
             sink(item);

@@ -26,8 +26,7 @@ pub struct Vendor {
     pub last: &'static str,
 }
 
-static VENDORS: [Vendor; 5] =
-    [anthropic::VENDOR, cohere::VENDOR, ollama::VENDOR, openai::VENDOR, responses::VENDOR];
+static VENDORS: [Vendor; 5] = [anthropic::VENDOR, cohere::VENDOR, ollama::VENDOR, openai::VENDOR, responses::VENDOR];
 
 pub fn of(api: &dyn sluice::api::Api) -> &'static Vendor {
     VENDORS.iter().find(|vendor| vendor.name == api.name()).unwrap()
