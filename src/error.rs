@@ -3,6 +3,7 @@
 //! May use: nothing.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 /// Whose fault an error is.
@@ -94,10 +95,10 @@ impl Kind {
 }
 
 /// Boxed: an error is rare, and every `?` moves it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Error(Box<Detail>);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Detail {
     pub kind: Kind,
     pub fault: Fault,
@@ -108,6 +109,20 @@ pub struct Detail {
     pub param: Option<String>,
     /// A machine-readable code, as the provider gave it or as OpenAI names it.
     pub code: Option<String>,
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Detail { kind, fault, status, message, param, code } = &*self.0;
+        f.debug_struct("Error")
+            .field("kind", kind)
+            .field("fault", fault)
+            .field("status", status)
+            .field("message", message)
+            .field("param", param)
+            .field("code", code)
+            .finish()
+    }
 }
 
 impl Deref for Error {
