@@ -58,7 +58,7 @@ fn blocks(page: &str) -> (Vec<Block>, String) {
 }
 
 fn env(name: &str) -> Option<String> {
-    let known = ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GROQ_API_KEY", "EU_API_KEY"];
+    let known = ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GROQ_API_KEY", "EU_API_KEY", "COHERE_API_KEY"];
     known.contains(&name).then(|| "key".to_owned())
 }
 
@@ -248,6 +248,14 @@ fn every_field_and_value_of_the_configuration_is_documented() {
     documents("docs/consumers.md", fields_of(&["consumer"]));
     documents(page, sluice::route::STRATEGIES.iter().map(|strategy| strategy.name()));
     documents(page, ["refuse", "drop", "asked", "provider", "gateway"]);
+}
+
+#[test]
+fn every_format_besides_chat_is_documented() {
+    let page = read("docs/tasks.md");
+    for format in sluice::task::FORMATS {
+        assert!(page.contains(&format!("\n| `{}` | ", format.name)), "docs/tasks.md lacks {}", format.name);
+    }
 }
 
 #[test]

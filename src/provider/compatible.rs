@@ -187,6 +187,7 @@ pub static NVIDIA: Kind =
 pub static OLLAMA: Kind = Kind {
     name: "ollama",
     apis: &[("openai", "/v1"), ("ollama", "/api")],
+    tasks: &["ollama-embed", "openai-embeddings"],
     quirks: Some(&Quirks { unsupported: &[of_all(&["n", "logit_bias", "tool_choice", "user"])], ..TEMPLATED }),
     ..Kind::COMPATIBLE
 };

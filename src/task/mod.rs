@@ -15,6 +15,7 @@ mod embed;
 mod embeddings;
 mod gemini;
 mod jina;
+mod ollama;
 mod openai;
 mod rerank;
 mod vector;
@@ -50,6 +51,7 @@ pub static FORMATS: &[&Format] = &[
     &gemini::PREDICT,
     &bedrock::TITAN,
     &bedrock::COHERE,
+    &ollama::EMBED,
 ];
 
 pub fn by_name(name: &str) -> Option<&'static Format> {

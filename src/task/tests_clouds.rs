@@ -1,4 +1,4 @@
-//! Google's and Amazon's formats.
+//! Google's, Amazon's and Ollama's formats.
 
 use super::tests::{answer, becomes, fails, loses};
 use super::{FORMATS, by_name};
@@ -247,4 +247,39 @@ fn usage_is_read_of_the_clouds_answers() {
         let usage = (by_name(format).unwrap().usage)(tree.read(text.as_bytes()).unwrap());
         assert_eq!(usage.map(|usage| usage.input), input, "{format}: {body}");
     }
+}
+
+#[test]
+fn embeddings_by_ollama_and_of_its_clients() {
+    let body = json!({"model": "m", "input": ["a", "b"], "truncate": false, "dimensions": 9});
+    becomes(
+        "ollama-embed",
+        "cohere-embed",
+        body.clone(),
+        json!({"model": "m", "texts": ["a", "b"], "input_type": "search_document", "output_dimension": 9,
+            "truncate": "NONE", "embedding_types": ["float"]}),
+    );
+    becomes("ollama-embed", "ollama-embed", body.clone(), body);
+    loses(
+        "ollama-embed",
+        "openai-embeddings",
+        json!({"input": "a", "options": {}, "keep_alive": "5m"}),
+        &[("more", false)],
+    );
+    for (body, field) in [
+        (json!({}), "input"),
+        (json!({"input": []}), "input"),
+        (json!({"input": 1}), "input"),
+        (json!({"input": [1]}), "input[0]"),
+    ] {
+        fails("ollama-embed", "openai-embeddings", body, field);
+    }
+    let said = json!({"model": "all-minilm", "embeddings": [[0.5]], "total_duration": 1, "prompt_eval_count": 8});
+    let written = answer("openai-embeddings", "ollama-embed", &json!({"input": "a"}), &said).unwrap();
+    assert_eq!((&written["model"], &written["usage"]["prompt_tokens"]), (&json!("all-minilm"), &json!(8)));
+    let said = json!({"data": [{"embedding": [0.5]}], "usage": {"prompt_tokens": 3}});
+    assert_eq!(
+        answer("ollama-embed", "openai-embeddings", &json!({"input": "a"}), &said).unwrap(),
+        json!({"model": "asked", "embeddings": [[0.5]], "prompt_eval_count": 3})
+    );
 }
