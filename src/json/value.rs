@@ -14,10 +14,14 @@ use std::ops::Range;
 pub struct Value<'a> {
     text: &'a str,
     nodes: &'a [Node],
-    node: Node,
-    /// The first node within it.
-    inside: u32,
+    /// Its node; none for a plain element of an array.
+    at: u32,
+    start: u32,
+    end: u32,
 }
+
+/// The place of the node of a value that has none.
+const NONE: u32 = u32::MAX;
 
 /// A member's name.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +58,16 @@ impl PartialEq for Name<'_> {
 
 impl<'a> Value<'a> {
     pub(super) fn new(text: &'a str, nodes: &'a [Node]) -> Self {
-        Self { text, nodes, node: nodes.first().copied().unwrap_or_default(), inside: 1 }
+        Self::noted(text, nodes, 0)
+    }
+
+    fn noted(text: &'a str, nodes: &'a [Node], at: u32) -> Self {
+        let (start, end) = nodes.get(at as usize).map_or((0, 0), |node| (node.start, node.end));
+        Self { text, nodes, at, start, end }
+    }
+
+    fn node(&self) -> Option<&'a Node> {
+        self.nodes.get(self.at as usize)
     }
 
     /// The value's own JSON text.
@@ -74,17 +87,17 @@ impl<'a> Value<'a> {
 
     /// Where it stands.
     pub fn span(&self) -> Range<usize> {
-        self.node.start as usize..self.node.end as usize
+        self.start as usize..self.end as usize
     }
 
     /// Where it stands, its name included.
     pub(super) fn whole(&self) -> Range<usize> {
-        let start = if self.node.name_end > self.node.name { self.node.name } else { self.node.start };
-        start as usize..self.node.end as usize
+        let named = self.node().filter(|node| node.name_end > node.name);
+        named.map_or(self.start, |node| node.name) as usize..self.end as usize
     }
 
     fn first(&self) -> u8 {
-        self.text.as_bytes().get(self.node.start as usize).copied().unwrap_or_default()
+        self.text.as_bytes().get(self.start as usize).copied().unwrap_or_default()
     }
 
     pub fn is_null(&self) -> bool {
@@ -105,34 +118,37 @@ impl<'a> Value<'a> {
 
     /// `{}`, `[]` and `""`; null too.
     pub fn is_empty(&self) -> bool {
-        self.node.end.wrapping_sub(self.node.start) == 2 || self.is_null() || {
+        self.end.wrapping_sub(self.start) == 2 || self.is_null() || {
             (self.is_object() && self.members().next().is_none()) || (self.is_list() && self.items().next().is_none())
+        }
+    }
+
+    /// The first node of its members, and the one after the last.
+    fn within(&self) -> (u32, u32) {
+        match self.node() {
+            Some(node) if self.is_object() => (self.at.wrapping_add(1), node.after),
+            _ => (0, 0),
         }
     }
 
     /// Its members in order, nulls included; none if it is no object.
     pub fn members(&self) -> Members<'a> {
-        let end = if self.is_object() { self.node.after } else { self.inside };
-        Members { text: self.text, nodes: self.nodes, at: self.inside, end }
+        let (at, end) = self.within();
+        Members { text: self.text, nodes: self.nodes, at, end }
     }
 
     /// Its elements; none if it is no array.
     pub fn items(&self) -> Items<'a> {
-        let start = if self.is_list() { self.node.start.wrapping_add(1) } else { self.node.end };
-        Items {
-            text: self.text,
-            nodes: self.nodes,
-            place: start,
-            end: self.node.end.saturating_sub(1),
-            at: self.inside,
-        }
+        let place = if self.is_list() { self.start.wrapping_add(1) } else { self.end };
+        let (end, at) = (self.end.saturating_sub(1), self.at.wrapping_add(1));
+        Items { text: self.text, nodes: self.nodes, place, end, at }
     }
 
     /// The member of that name, null or not.
     pub fn member(&self, name: &str) -> Option<Self> {
-        let end = if self.is_object() { self.node.after } else { self.inside };
+        let (mut at, end) = self.within();
         let quoted = name.len().wrapping_add(2) as u32;
-        let (mut at, mut found) = (self.inside, None);
+        let mut found = None;
         // Read for each member that an API knows: most are told apart by their length, and no text is cut.
         while at < end {
             let Some(node) = self.nodes.get(at as usize) else { break };
@@ -148,11 +164,11 @@ impl<'a> Value<'a> {
                         .is_some_and(|t| t.starts_with(name.as_bytes()))
             };
             if same {
-                found = Some((node, inside));
+                found = Some(at);
             }
             at = node.after.max(inside);
         }
-        found.map(|(node, inside)| Self { text: self.text, nodes: self.nodes, node: *node, inside })
+        found.map(|at| Self::noted(self.text, self.nodes, at))
     }
 
     /// The member of that name unless it is null.
@@ -167,8 +183,16 @@ impl<'a> Value<'a> {
 
     // What it says, if it is of that type.
 
+    /// Of a string: whether it has an escape. A plain element of an array is looked at.
+    fn escaped(&self) -> bool {
+        match self.node() {
+            Some(node) => node.flags & ESCAPED != 0,
+            None => memchr::memchr(b'\\', self.raw().as_bytes()).is_some(),
+        }
+    }
+
     pub fn text(&self) -> Option<Cow<'a, str>> {
-        self.is_text().then(|| decode(self.raw(), self.node.flags & ESCAPED != 0)).flatten()
+        self.is_text().then(|| decode(self.raw(), self.escaped())).flatten()
     }
 
     pub fn truth(&self) -> Option<bool> {
@@ -255,8 +279,8 @@ impl<'a> Value<'a> {
         let mut path = String::new();
         let mut here = Self::new(self.text, self.nodes);
         // Each step goes into the one value that this one stands in.
-        while here.node.start < self.node.start {
-            let around = |value: &Self| value.node.start <= self.node.start && self.node.end <= value.node.end;
+        while here.start < self.start {
+            let around = |value: &Self| value.start <= self.start && self.end <= value.end;
             if let Some((name, value)) = here.members().find(|(_, value)| around(value)) {
                 if !path.is_empty() {
                     path.push('.');
@@ -346,10 +370,10 @@ impl<'a> Iterator for Members<'a> {
         if self.at >= self.end {
             return None;
         }
-        let node = *self.nodes.get(self.at as usize)?;
-        let inside = self.at.wrapping_add(1);
-        self.at = node.after.max(inside);
-        Some((Name::of(self.text, &node), Value { text: self.text, nodes: self.nodes, node, inside }))
+        let node = self.nodes.get(self.at as usize)?;
+        let value = Value { text: self.text, nodes: self.nodes, at: self.at, start: node.start, end: node.end };
+        self.at = node.after.max(self.at.wrapping_add(1));
+        Some((Name::of(self.text, node), value))
     }
 }
 
@@ -378,23 +402,23 @@ impl<'a> Iterator for Items<'a> {
             return None;
         }
         let known = self.nodes.get(self.at as usize).filter(|node| node.start as usize == scan.at);
-        let (node, inside) = match known {
+        let (start, at) = (scan.at as u32, self.at);
+        let (at, end) = match known {
             Some(node) => {
-                let inside = self.at.wrapping_add(1);
-                self.at = node.after.max(inside);
-                (*node, inside)
+                self.at = node.after.max(at.wrapping_add(1));
+                (at, node.end)
             }
             None => {
-                let start = scan.at as u32;
-                let escaped = match scan.peek() {
-                    Some(b'"') => scan.string().ok()?,
-                    _ => scan.plain().map(|()| false).ok()?,
-                };
-                let flags = if escaped { ESCAPED } else { 0 };
-                (Node { start, end: scan.at as u32, flags, ..Node::default() }, self.at)
+                // It was checked when the text was read, as leniently as that was.
+                scan.lenient = true;
+                match scan.peek() {
+                    Some(b'"') => drop(scan.string().ok()?),
+                    _ => scan.plain().ok()?,
+                }
+                (NONE, scan.at as u32)
             }
         };
-        self.place = node.end;
-        Some(Value { text: self.text, nodes: self.nodes, node, inside })
+        self.place = end;
+        Some(Value { text: self.text, nodes: self.nodes, at, start, end })
     }
 }
