@@ -198,6 +198,11 @@ pub trait Api: Sync {
         framing::Kind::Sse
     }
 
+    /// For a stream of this API.
+    fn decoder(&self) -> framing::Decoder {
+        self.framing().decoder()
+    }
+
     fn write_request(&self, request: &Request, target: &Target<'_>) -> Written;
 
     fn read_answer(&self, body: &[u8]) -> Result<Answer, Error>;

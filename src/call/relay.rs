@@ -49,7 +49,7 @@ impl Relay {
         let kind = api.framing();
         // A binary frame is not rewritten.
         let rename = rename.filter(|_| kind != framing::Kind::EventStream);
-        let same = Same { api, frames: kind.decoder(), hide_usage, rename, held: 0, lost: false, after_cr: false };
+        let same = Same { api, frames: api.decoder(), hide_usage, rename, held: 0, lost: false, after_cr: false };
         Self::new(How::Same(same))
     }
 

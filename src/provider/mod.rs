@@ -34,6 +34,7 @@ pub static PROVIDERS: &[&Kind] = &[
     &cohere::KIND,
     &gemini::KIND,
     &openai::KIND,
+    &openai::RESPONSES,
     &compatible::CEREBRAS,
     &compatible::DEEPSEEK,
     &compatible::FIREWORKS,

@@ -10,3 +10,7 @@ pub static KIND: Kind = Kind {
     quirks: Some(&OPENAI),
     ..Kind::COMPATIBLE
 };
+
+/// OpenAI, and servers that speak its Responses API, asked in it whatever a client speaks: the models think on over calls of tools.
+pub static RESPONSES: Kind =
+    Kind { name: "openai-responses", apis: &[("openai-responses", "/v1")], quirks: None, ..KIND };

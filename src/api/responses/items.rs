@@ -143,7 +143,9 @@ fn part(part: &Value<'_>) -> Result<Option<Part>, Error> {
                 (None, Some(id)) => Source::File(id),
                 (None, None) => return Err(super::wire::missing(part, "image_url")),
             };
-            Part::Image { source, detail: kept(part, "detail")?, cache: None }
+            // What every image says here is what none says elsewhere.
+            let detail = kept(part, "detail")?.filter(|detail| detail != "auto");
+            Part::Image { source, detail, cache: None }
         }
         "input_file" => {
             let source = match (part.string("file_data")?, kept(part, "file_url")?, kept(part, "file_id")?) {

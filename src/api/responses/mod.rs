@@ -28,8 +28,12 @@ use super::shared::{error, models, wire};
 use super::{Api, Asked, Line, Named, Operation, Reader, Seen, Spliced, Target, Verdict, Writer, Written};
 use crate::chat::{Answer, Request};
 use crate::error::Error;
+use crate::framing::{self, sse};
 use crate::json::Value;
 use std::borrow::Cow;
+
+/// Largest event: the last one has the whole answer, with the images in it as base64.
+const MAX_EVENT: usize = 16 << 20;
 
 pub struct Responses;
 
@@ -72,6 +76,10 @@ impl Api for Responses {
         Cow::Borrowed("/responses")
     }
 
+    fn decoder(&self) -> framing::Decoder {
+        framing::Decoder::Sse(sse::Decoder::with_limit(MAX_EVENT))
+    }
+
     fn write_request(&self, request: &Request, target: &Target<'_>) -> Written {
         write::request(request, target)
     }
@@ -81,7 +89,7 @@ impl Api for Responses {
     }
 
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(reader::Reader::default())
+        Box::new(reader::Reader::new())
     }
 
     fn read_error(&self, status: u16, body: &[u8]) -> Error {

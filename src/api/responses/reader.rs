@@ -22,11 +22,16 @@ const KEPT_EVENT: usize = 16 << 10;
 
 type Sink<'s> = dyn FnMut(Event<'_>) + 's;
 
-#[derive(Default)]
 pub(super) struct Reader {
     decoder: sse::Decoder,
     tree: Tree,
     state: State,
+}
+
+impl Reader {
+    pub(super) fn new() -> Self {
+        Self { decoder: sse::Decoder::with_limit(super::MAX_EVENT), tree: Tree::default(), state: State::default() }
+    }
 }
 
 #[derive(Default)]

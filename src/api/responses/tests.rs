@@ -391,3 +391,41 @@ fn no_bytes_break_it() {
         super::fuzz::fuzz_stream(&seed);
     }
 }
+
+#[test]
+fn a_last_event_with_images_in_it_is_read_and_watched() {
+    let image = "A".repeat(3 << 20);
+    let stream = format!(
+        "event: response.created\ndata: {{\"type\":\"response.created\",\"response\":{{\"id\":\"resp_1\",\"model\":\"m\"}}}}\n\n\
+         event: response.completed\ndata: {{\"type\":\"response.completed\",\"response\":{{\"output\":[{{\"type\":\
+         \"image_generation_call\",\"result\":\"{image}\"}}],\"usage\":{{\"input_tokens\":3,\"output_tokens\":5}}}}}}\n\n"
+    );
+    let read = events(&mut stream.as_bytes().chunks(1 << 16));
+    assert_eq!(read.last().map(String::as_str), Some("End"), "{read:?}");
+    let mut seen = Seen::default();
+    let mut decoder = Responses.decoder();
+    for piece in stream.as_bytes().chunks(1 << 16) {
+        decoder.feed(piece, &mut |frame| {
+            if let Some(data) = frame.data {
+                Responses.watch_event(frame.name, data, false, &mut seen);
+            }
+        });
+    }
+    assert!(seen.ended && seen.usage.is_some_and(|usage| (usage.input, usage.output) == (3, 5)));
+}
+
+#[test]
+fn what_another_provider_sealed_is_not_sent_to_a_provider_of_this_api() {
+    let own = r#"{"type": "reasoning", "id":"rs_1","summary":[],"encrypted_content":"gAAAA"}"#;
+    let foreign = r#"{"type":"reasoning","id":"rs_2","summary":[],"encrypted_content":"sluice.signature:c2ln"}"#;
+    let said = r#"{ "role":"user" , "content":"sluice.signature:" }"#;
+    let splice = |items: &[&str]| {
+        let body = format!(r#"{{"model":"m","input":[{}],"x":1.0}}"#, items.join(", "));
+        let edits = Responses.splice(Body::parse(body.as_bytes()).unwrap().value(), &target("m")).edits;
+        (edits.len(), String::from_utf8(crate::json::splice(body.as_bytes(), &edits)).unwrap())
+    };
+    assert_eq!(splice(&[own, said]).0, 0);
+    assert_eq!(splice(&[foreign]).1, r#"{"model":"m","input":[],"x":1.0}"#);
+    let (_, body) = splice(&[foreign, own, foreign, said, foreign]);
+    assert_eq!(body, format!(r#"{{"model":"m","input":[{own},{said}],"x":1.0}}"#));
+}

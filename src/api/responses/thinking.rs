@@ -17,6 +17,12 @@ const CALL: &str = "sluice.call:";
 /// What clients of other APIs are given: `rs:`, the item's id, `:`, what is encrypted.
 const OWN: &str = "rs:";
 
+/// Whether an item holds what only another provider can read.
+pub(super) fn foreign(item: &Value<'_>) -> bool {
+    let marked = |encrypted: Cow<'_, str>| [SIGNATURE, SEALED, CALL].iter().any(|mark| encrypted.starts_with(mark));
+    text(item, "encrypted_content").is_some_and(marked)
+}
+
 /// What closes thinking.
 pub(super) enum Seal {
     Signature(String),

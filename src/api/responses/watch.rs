@@ -2,8 +2,9 @@
 
 use super::answer::{bad, failure, parse, told, usage};
 use super::error::inside;
+use super::thinking;
 use crate::api::{Seen, Spliced, Target};
-use crate::json::{Tree, Value, find, quote};
+use crate::json::{Edit, Tree, Value, find, quote, write as put};
 
 pub(super) fn splice(body: &Value<'_>, target: &Target<'_>) -> Spliced {
     let mut spliced = Spliced::default();
@@ -12,7 +13,21 @@ pub(super) fn splice(body: &Value<'_>, target: &Target<'_>) -> Spliced {
         quote(&mut model, target.model);
         spliced.edits.push(body.set("model", model));
     }
+    spliced.edits.extend(without_foreign(body));
     spliced
+}
+
+/// The input without what another provider signed or sealed in an earlier turn: this API's own refuses to read it.
+fn without_foreign(body: &Value<'_>) -> Option<Edit> {
+    let input = body.get("input")?;
+    input.items().find(thinking::foreign)?;
+    let mut kept = vec![b'['];
+    for item in input.items().filter(|item| !thinking::foreign(item)) {
+        put::comma(&mut kept);
+        kept.extend_from_slice(item.raw().as_bytes());
+    }
+    kept.push(b']');
+    Some(body.set("input", kept))
 }
 
 pub(super) fn answer(body: &[u8], seen: &mut Seen) {
