@@ -118,7 +118,8 @@ fn choice(choice: &Value<'_>, answer: u64, links: &[Citation]) -> Result<Choice,
         }
     }
     if parts.len() == before
-        && let Some(function) = said.object("function_call")?
+        // Some give an empty one with every answer.
+        && let Some(function) = said.object("function_call")?.filter(|call| !call.get("name").is_none_or(|n| n.is_empty()))
     {
         parts.push(called(made_id(answer, index, 0), &function, None)?);
     }

@@ -100,7 +100,7 @@ fn answer(body: &Value) -> Facts {
         said(message, choice);
         choice.calls = list(&message["tool_calls"]).iter().map(call).collect();
         let old = &message["function_call"];
-        if choice.calls.is_empty() && !old.is_null() {
+        if choice.calls.is_empty() && !text(old, "name").is_empty() {
             choice.calls.push(Call::new(text(old, "name"), &json(old)));
         }
         choice.end = end(&from["finish_reason"], choice);
