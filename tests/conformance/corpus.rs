@@ -4,6 +4,7 @@ use crate::json::{Value, parse};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sluice::api::{Api, by_name};
+use sluice::framing::eventstream;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ pub struct Exchange {
 
 pub enum Said {
     Answer(Box<RawValue>),
-    Stream(String),
+    Stream(Vec<u8>),
     Error(u16, Box<RawValue>),
 }
 
@@ -40,7 +41,7 @@ struct Line {
 
 #[derive(Deserialize)]
 struct Asked {
-    body: Box<RawValue>,
+    body: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -49,6 +50,15 @@ struct Answered {
     body: Option<Box<RawValue>>,
     #[serde(alias = "ndjson_text")]
     sse_text: Option<String>,
+    body_base64: Option<String>,
+    /// Of a binary stream that was kept without its frames.
+    events: Option<Vec<Frame>>,
+}
+
+#[derive(Deserialize)]
+struct Frame {
+    headers: BTreeMap<String, String>,
+    payload: Value,
 }
 
 fn folder() -> PathBuf {
@@ -56,11 +66,18 @@ fn folder() -> PathBuf {
 }
 
 pub fn exchanges() -> Vec<Exchange> {
-    let mut files: Vec<PathBuf> = ["anthropic.messages", "cohere.v2.chat", "ollama.chat", "openai.chat"]
-        .into_iter()
-        .flat_map(|api| fs::read_dir(folder().join(api)).unwrap())
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut files: Vec<PathBuf> = [
+        "anthropic.messages",
+        "bedrock.converse",
+        "bedrock.converse-stream",
+        "cohere.v2.chat",
+        "ollama.chat",
+        "openai.chat",
+    ]
+    .into_iter()
+    .flat_map(|api| fs::read_dir(folder().join(api)).unwrap())
+    .map(|entry| entry.unwrap().path())
+    .collect();
     files.sort();
     let texts = files.iter().map(|path| fs::read_to_string(path).unwrap());
     texts.flat_map(|text| text.lines().map(exchange).collect::<Vec<_>>()).collect()
@@ -68,14 +85,45 @@ pub fn exchanges() -> Vec<Exchange> {
 
 fn exchange(line: &str) -> Exchange {
     let line: Line = serde_json::from_str(line).unwrap();
-    let Answered { status, body, sse_text } = line.response;
-    let said = match (status, body, sse_text) {
+    let Answered { status, body, sse_text, body_base64, events } = line.response;
+    let frames = events.filter(|_| body.is_none()).map(|events| framed(&events));
+    let binary = body_base64.map(|text| base64(&text)).or(frames);
+    let said = match (status, body, sse_text.map(String::into_bytes).or(binary)) {
         (200..=299, Some(body), None) => Said::Answer(body),
         (200..=299, None, Some(sse)) => Said::Stream(sse),
         (400.., Some(body), None) => Said::Error(status, body),
         _ => panic!("{}: neither an answer nor a stream nor an error", line.id),
     };
-    Exchange { id: line.id, provider: line.provider, format: line.api, request: line.request.map(|r| r.body), said }
+    Exchange {
+        id: line.id,
+        provider: line.provider,
+        format: line.api,
+        request: line.request.and_then(|r| r.body),
+        said,
+    }
+}
+
+fn framed(events: &[Frame]) -> Vec<u8> {
+    let mut stream = Vec::new();
+    for Frame { headers, payload } in events {
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (&**name, &**value)).collect();
+        eventstream::write(&mut stream, &headers, payload.to_string().as_bytes());
+    }
+    stream
+}
+
+pub fn base64(text: &str) -> Vec<u8> {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let (mut bytes, mut bits, mut count) = (Vec::new(), 0_u32, 0);
+    for byte in text.bytes().filter(|byte| *byte != b'=') {
+        bits = (bits << 6) | DIGITS.iter().position(|digit| *digit == byte).unwrap() as u32;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count) as u8);
+        }
+    }
+    bytes
 }
 
 /// Checks that fail for an oddity of the provider's: by exchange and check (`stream/across`), the reason.

@@ -46,8 +46,13 @@ pub fn across(api: &dyn Api, other: &dyn Api, status: u16, body: &str) -> Checke
     let (status, body) = other.write_error(&error);
     let back = other.read_error(status, &body);
     // Both are 404, and not every API has two words for them.
-    let what = |kind| if kind == Kind::ModelNotFound { Kind::NotFound } else { kind };
-    match (what(back.kind), back.status) == (what(error.kind), error.status) {
+    let what = |error: &Error| match (error.kind, error.status) {
+        // A vendor's status for it, which only its own words explain.
+        (Kind::ModelNotFound, 400) => Kind::InvalidRequest,
+        (Kind::ModelNotFound, _) => Kind::NotFound,
+        (kind, _) => kind,
+    };
+    match (what(&back), back.status) == (what(&error), error.status) {
         true => Ok(()),
         false => Err(format!("{:?} {} is read back as {:?} {}", error.kind, error.status, back.kind, back.status)),
     }

@@ -34,10 +34,10 @@ impl Call {
 }
 
 /// APIs that have room for one answer.
-const ONE_ANSWER: [&str; 4] = ["anthropic", "cohere", "ollama", "openai-responses"];
+const ONE_ANSWER: [&str; 5] = ["anthropic", "bedrock", "cohere", "ollama", "openai-responses"];
 
 /// APIs whose answers do not name the model.
-const NAMELESS: [&str; 1] = ["cohere"];
+const NAMELESS: [&str; 2] = ["bedrock", "cohere"];
 
 /// Why an answer ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -80,7 +80,7 @@ impl Facts {
                 choice.end = if choice.calls.is_empty() { End::Stop } else { End::Calls };
             }
             // The word for a failure is in the reason's place.
-            if matches!(to, "cohere" | "ollama") && self.ending == Ending::Failed {
+            if matches!(to, "bedrock" | "cohere" | "ollama") && self.ending == Ending::Failed {
                 choice.end = End::Stop;
             }
             // Not every API keeps apart what a model says and how it declines.
@@ -91,6 +91,13 @@ impl Facts {
             (usage.audio_input, usage.audio_output) = (0, 0);
             // An aggregator reports the same tokens as read and as written; here they add up.
             usage.cache_write = usage.cache_write.min(usage.input.saturating_sub(usage.cached_input));
+        }
+        if to == "bedrock" {
+            let cache_write = usage.cache_write.min(usage.input.saturating_sub(usage.cached_input));
+            usage = Usage { reasoning: 0, audio_input: 0, audio_output: 0, cache_write, ..usage };
+            if self.ending == Ending::Failed {
+                usage = Usage::default();
+            }
         }
         if to == "openai-responses" {
             (usage.audio_input, usage.audio_output) = (0, 0);

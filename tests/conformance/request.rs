@@ -133,7 +133,11 @@ impl Asks {
     /// Whether the text is that of documents beside the conversation, with what they are called or without.
     fn is_beside(&self, item: &Item) -> bool {
         let said = |text: &str| self.beside.iter().any(|own| text.contains(own.as_str()));
-        text(item).is_some_and(|text| {
+        let document = match item {
+            Item::Document(url) => words(url),
+            _ => None,
+        };
+        text(item).or(document.as_deref()).is_some_and(|text| {
             said(text) && text.split("\n\n").all(|part| said(part) || self.beside.iter().any(|own| own.contains(part)))
         })
     }
@@ -232,7 +236,9 @@ fn splices(api: &dyn Api, body: &str, value: &Value) -> Checked {
     // Only the model's value is another.
     let (out, _) = spliced(api, body, &quiet(OTHER_MODEL))?;
     let (old, new) = (value["model"].to_string(), Value::from(OTHER_MODEL).to_string());
-    let fits = if value["model"].is_null() {
+    let fits = if vendor::BY_PATH.contains(&api.name()) {
+        out == body
+    } else if value["model"].is_null() {
         out.replacen(&format!("\"model\":{new},"), "", 1) == body
     } else {
         let object = Body::parse(body.as_bytes()).map_err(|e| e.message.clone())?;
@@ -246,7 +252,7 @@ fn splices(api: &dyn Api, body: &str, value: &Value) -> Checked {
     let (out, hide) = spliced(api, body, &target(model))?;
     let asks = value["stream"] == true && value["stream_options"]["include_usage"] != true && api.name() == "openai";
     let mut want = value.clone();
-    if value["model"].is_null() {
+    if value["model"].is_null() && !vendor::BY_PATH.contains(&api.name()) {
         want["model"] = model.into();
     }
     if asks {
@@ -278,11 +284,19 @@ pub fn across(api: &dyn Api, other: &dyn Api, body: &str) -> Checked {
         let got = parse_bytes(&written.body).map_err(fail)?;
         lost(here, there, &value, &asks, &written.losses).map_err(fail)?;
         schema::check(there.schemas[0], &got).map_err(fail)?;
-        if got["model"] != *model {
+        let by_path = vendor::BY_PATH.contains(&there.name);
+        if got["model"] != *model && !by_path {
             return Err(fail(format!("it asks for {}", got["model"])));
         }
-        let said = (there.asks)(&got);
+        let mut said = (there.asks)(&got);
+        if by_path {
+            said.stream = asks.stream;
+        }
         compare(&asks, &said, &written.losses, written.schema_tool).map_err(fail)?;
+        // What is refused need not be well said.
+        if written.losses.worst().is_some() && !asks.others.is_empty() {
+            continue;
+        }
         // And back.
         let back = read(other, &written.body).map_err(fail)?;
         let again = api.write_request(&back, &target(here.models[0]));
@@ -311,6 +325,7 @@ pub fn refusals(api: &dyn Api, other: &dyn Api, body: &str) -> Vec<&'static str>
 /// Settings that this API has and most others have not.
 fn carried(to: &str) -> &'static [&'static str] {
     match to {
+        "bedrock" => &["top_k", "metadata", "cache_control"],
         "cohere" => &["top_k", "seed", "frequency_penalty", "presence_penalty", "logprobs"],
         "ollama" => &["top_k", "seed", "frequency_penalty", "presence_penalty", "logprobs", "top_logprobs"],
         "openai-responses" => &[
@@ -344,8 +359,12 @@ fn lost(here: &vendor::Vendor, there: &vendor::Vendor, value: &Value, asks: &Ask
             return Err(format!("{name} is lost in silence"));
         }
     }
-    // A file by its id is the same vendor's in both of its APIs.
-    let kept = |kind: &String| there.name == "openai-responses" && kind == "file";
+    // A file by its id is the same vendor's in both of its APIs; some models hear.
+    let kept = |kind: &String| match kind.as_str() {
+        "file" => there.name == "openai-responses",
+        "input_audio" => matches!(there.name, "bedrock" | "openai"),
+        _ => false,
+    };
     if !asks.others.iter().all(kept) && !losses.iter().any(|loss| loss.effect == Effect::Meaning) {
         return Err(format!("{} are lost in silence", asks.others.join(", ")));
     }
@@ -384,7 +403,8 @@ fn compare(want: &Asks, got: &Asks, losses: &Losses, schema_tool: bool) -> Check
         return Err("the thinking of its history is lost in silence".to_owned());
     }
     let called = |name: &String| want.items.iter().any(|(_, i)| matches!(i, Item::Call { name: n, .. } if n == name));
-    let history = want.tools.is_empty() && got.pick == Pick::None && got.tools.iter().all(|tool| called(&tool.name));
+    let barred = got.pick == Pick::None || named(&["tool_choice"]);
+    let history = want.tools.is_empty() && barred && got.tools.iter().all(|tool| called(&tool.name));
     // Where calls in the history need their tools declared, these may not be called again.
     if !schema_tool && !history {
         // Where a tool that must be called cannot be named, it is the only one.
@@ -393,7 +413,8 @@ fn compare(want: &Asks, got: &Asks, losses: &Losses, schema_tool: bool) -> Check
         tools(&wanted, &got.tools, named(&["schema_constraints"]))?;
         let pick = if want.tools.is_empty() { &Pick::Free } else { &want.pick };
         let same = *pick == got.pick || *pick == Pick::Allowed || named(&["tool_choice"]);
-        if !same || (want.one_call != got.one_call && !want.tools.is_empty() && *pick != Pick::None) {
+        let one_call = want.one_call == got.one_call || named(&["parallel_tool_calls"]);
+        if !same || (!one_call && !want.tools.is_empty() && *pick != Pick::None) {
             return differ("tool_choice", &(pick, want.one_call), &(&got.pick, got.one_call));
         }
     }
@@ -478,7 +499,16 @@ fn conversation(want: &[(Side, Item)], got: &[(Side, Item)]) -> Checked {
             (Some((_, Item::Result { id, text })), Some((_, Item::Result { id: other, text: t }))) => {
                 // Where a result has one text, its parts are paragraphs.
                 let flat = |text: &String| text.replace("\n\n", "");
-                same_id(id, other) && (flat(text) == flat(t) || (text.is_empty() && t == "Error"))
+                same_id(id, other)
+                    && (flat(text) == flat(t)
+                        || titled(text, t)
+                        || (text.is_empty() && t == "Error")
+                        || same_json(text, t))
+            }
+            (Some((_, Item::Document(url))), Some((_, Item::Text(text))))
+            | (Some((_, Item::Text(text))), Some((_, Item::Document(url)))) => {
+                // A document that is text may be one, or be said.
+                words(url).is_some_and(|words| text.ends_with(words.trim_end()) || text.contains(&words))
             }
             (want, got) => want == got,
         };
@@ -488,6 +518,22 @@ fn conversation(want: &[(Side, Item)], got: &[(Side, Item)]) -> Checked {
         }
     }
     Ok(())
+}
+
+/// The text of a document that is text.
+pub fn words(url: &str) -> Option<String> {
+    let (_, data) = url.strip_prefix("data:text/")?.split_once(";base64,")?;
+    String::from_utf8(crate::corpus::base64(data)).ok()
+}
+
+/// A document that had to be given a name.
+fn titled(want: &str, got: &str) -> bool {
+    !want.is_empty() && got.strip_suffix(want).is_some_and(|title| title.ends_with("\n\n"))
+}
+
+/// A tool's result that is JSON says the same however it is spaced.
+fn same_json(want: &str, got: &str) -> bool {
+    parse(want).is_ok_and(|want| parse(got) == Ok(want))
 }
 
 fn tools(want: &[Tool], got: &[Tool], loosened: bool) -> Checked {

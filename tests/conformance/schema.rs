@@ -8,7 +8,19 @@ use std::sync::{LazyLock, Mutex};
 static SCHEMAS: LazyLock<Mutex<BTreeMap<String, &'static Value>>> = LazyLock::new(Mutex::default);
 
 /// What says nothing about validity.
-const NOTES: [&str; 8] = ["$schema", "$defs", "default", "deprecated", "example", "format", "title", "description"];
+const NOTES: [&str; 11] = [
+    "contentEncoding",
+    "pattern",
+    "x-source",
+    "$schema",
+    "$defs",
+    "default",
+    "deprecated",
+    "example",
+    "format",
+    "title",
+    "description",
+];
 
 /// Checks a value against one of the vendors' schemas.
 pub fn check(name: &str, value: &Value) -> Result<(), String> {
@@ -77,6 +89,8 @@ fn valid(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), St
             }
             "minItems" => !value.is_array() || list(value).len() as u64 >= rule.as_u64().unwrap(),
             "maxItems" => !value.is_array() || list(value).len() as u64 <= rule.as_u64().unwrap(),
+            "minProperties" => value.as_object().is_none_or(|o| o.len() as u64 >= rule.as_u64().unwrap()),
+            "maxProperties" => value.as_object().is_none_or(|o| o.len() as u64 <= rule.as_u64().unwrap()),
             "maxLength" => value.as_str().is_none_or(|s| s.chars().count() as u64 <= rule.as_u64().unwrap()),
             "minLength" => value.as_str().is_none_or(|s| s.chars().count() as u64 >= rule.as_u64().unwrap()),
             "minimum" => value.as_f64().is_none_or(|n| n >= rule.as_f64().unwrap()),

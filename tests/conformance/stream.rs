@@ -7,6 +7,7 @@ use crate::json::{Value, events, list, parse, start};
 use crate::{schema, vendor};
 use sluice::api::{Api, Asked, Reader, Seen, Verdict};
 use sluice::chat::Event;
+use sluice::framing::{Frame, Kind, sse};
 
 /// Bytes a piece: all the stream is cut into such pieces. 1 cuts at every byte.
 const CUTS: [usize; 5] = [1, 2, 7, 61, 1021];
@@ -27,7 +28,7 @@ fn fold(api: &dyn Api, sse: &[u8]) -> Result<Facts, String> {
 /// The frames' bytes that are passed on, and what was seen.
 fn watch(api: &dyn Api, sse: &[u8], hide: bool) -> (Vec<u8>, Seen) {
     let (mut passed, mut seen) = (Vec::new(), Seen::default());
-    let mut frame = |frame: sluice::framing::Frame<'_>| {
+    let mut frame = |frame: Frame<'_>| {
         let verdict = frame.data.map_or(Verdict::Pass, |data| api.watch_event(frame.name, data, hide, &mut seen));
         if verdict == Verdict::Pass {
             passed.extend_from_slice(frame.raw);
@@ -39,10 +40,29 @@ fn watch(api: &dyn Api, sse: &[u8], hide: bool) -> (Vec<u8>, Seen) {
     (passed, seen)
 }
 
-pub fn same(api: &dyn Api, sse: &str) -> Checked {
-    let want = (vendor::of(api).stream)(sse);
-    let (passed, seen) = watch(api, sse.as_bytes(), false);
-    if passed != sse.as_bytes() {
+/// A stream as text: one of binary frames as the server-sent events that say the same.
+fn text(api: &dyn Api, stream: &[u8]) -> Result<String, String> {
+    if api.framing() != Kind::EventStream {
+        return String::from_utf8(stream.to_vec()).map_err(|e| e.to_string());
+    }
+    let (mut out, mut corrupt) = (Vec::new(), None);
+    let mut decoder = api.framing().decoder();
+    let mut sink = |frame: Frame<'_>| {
+        corrupt = corrupt.or(frame.corrupt);
+        sse::write(&mut out, std::str::from_utf8(frame.name).ok(), frame.data.unwrap_or_default());
+    };
+    decoder.feed(stream, &mut sink);
+    decoder.close(&mut sink);
+    match corrupt {
+        Some(why) => Err(why.to_owned()),
+        None => String::from_utf8(out).map_err(|e| e.to_string()),
+    }
+}
+
+pub fn same(api: &dyn Api, sse: &[u8]) -> Checked {
+    let want = (vendor::of(api).stream)(&text(api, sse)?);
+    let (passed, seen) = watch(api, sse, false);
+    if passed != sse {
         return Err("its bytes are not its frames' bytes".to_owned());
     }
     if seen.usage != want.usage {
@@ -56,21 +76,21 @@ pub fn same(api: &dyn Api, sse: &str) -> Checked {
         return Err("watched another model".to_owned());
     }
     hide(api, sse, &want)?;
-    want.same_as(&fold(api, sse.as_bytes())?, "read")
+    want.same_as(&fold(api, sse)?, "read")
 }
 
 /// With usage hidden, only the events that hold usage and no choice are missing, and usage is still seen.
-fn hide(api: &dyn Api, sse: &str, want: &Facts) -> Checked {
-    let (passed, seen) = watch(api, sse.as_bytes(), true);
+fn hide(api: &dyn Api, sse: &[u8], want: &Facts) -> Checked {
+    let (passed, seen) = watch(api, sse, true);
     if seen.usage != want.usage {
         return Err("usage is not seen when it is hidden".to_owned());
     }
-    let passed = String::from_utf8(passed).map_err(|e| e.to_string())?;
+    let passed = text(api, &passed)?;
     let shown = |(_, data): &(String, String)| {
         let Ok(chunk) = parse(data) else { return true };
         api.name() != "openai" || chunk["usage"].is_null() || !list(&chunk["choices"]).is_empty()
     };
-    let kept: Vec<_> = events(sse).into_iter().filter(shown).collect();
+    let kept: Vec<_> = events(&text(api, sse)?).into_iter().filter(shown).collect();
     match kept == events(&passed) {
         true => Ok(()),
         false => Err("other events than those of usage alone are hidden".to_owned()),
@@ -83,22 +103,22 @@ fn translate(api: &dyn Api, other: &dyn Api, sse: &[u8], cut: usize, asked: Aske
     out
 }
 
-pub fn across(api: &dyn Api, other: &dyn Api, sse: &str) -> Checked {
+pub fn across(api: &dyn Api, other: &dyn Api, sse: &[u8]) -> Checked {
     let there = vendor::of(other);
-    let written = translate(api, other, sse.as_bytes(), sse.len().max(1), asked());
+    let written = translate(api, other, sse, sse.len().max(1), asked());
     for cut in CUTS {
-        if translate(api, other, sse.as_bytes(), cut, asked()) != written {
+        if translate(api, other, sse, cut, asked()) != written {
             return Err(format!("other bytes when it is cut into pieces of {cut}"));
         }
     }
-    let written = String::from_utf8(written).map_err(|e| e.to_string())?;
-    let want = (vendor::of(api).stream)(sse).across(other.name());
-    shape(there, &written, want.ending)?;
-    want.same_as(&(there.stream)(&written).across(other.name()), "written")?;
-    want.same_as(&fold(other, written.as_bytes())?.across(other.name()), "read back")?;
+    let shown = text(other, &written)?;
+    let want = (vendor::of(api).stream)(&text(api, sse)?).across(other.name());
+    shape(there, &shown, want.ending)?;
+    want.same_as(&(there.stream)(&shown).across(other.name()), "written")?;
+    want.same_as(&fold(other, &written)?.across(other.name()), "read back")?;
 
     let asked = Asked { stream_usage: false, ..asked() };
-    let without = String::from_utf8(translate(api, other, sse.as_bytes(), 1021, asked)).map_err(|e| e.to_string())?;
+    let without = text(other, &translate(api, other, sse, 1021, asked))?;
     match other.name() == "openai" && without.contains("\"usage\":{") {
         true => Err("usage is shown to a client that did not ask for it".to_owned()),
         false => Ok(()),
@@ -112,11 +132,15 @@ fn shape(there: &vendor::Vendor, written: &str, ending: Ending) -> Checked {
     all.pop_if(|(name, _)| name == "response.failed");
     for (at, (name, data)) in all.iter().enumerate() {
         let last = at + 1 == all.len();
-        let event = if data == "[DONE]" { Value::Null } else { parse(data)? };
-        let error = !event["error"].is_null() || !event["delta"]["error"].is_null();
-        let kind = &event["type"];
+        let mut event = if data == "[DONE]" { Value::Null } else { parse(data)? };
+        let error = name.ends_with("Exception") || !event["error"].is_null() || !event["delta"]["error"].is_null();
+        let kind = event["type"].clone();
         let ends = !error
-            && (data == there.last || kind == there.last || kind == "response.incomplete" || event[there.last] == true);
+            && (data == there.last
+                || name == there.last
+                || kind == there.last
+                || kind == "response.incomplete"
+                || event[there.last] == true);
         if ends != (last && ending == Ending::Whole) {
             return Err(format!("event {at} of {}: {}", all.len(), start(data)));
         }
@@ -128,6 +152,9 @@ fn shape(there: &vendor::Vendor, written: &str, ending: Ending) -> Checked {
         }
         if ["anthropic", "cohere"].contains(&there.name) && event["type"] != name.as_str() {
             return Err(format!("event {name} is of type {}", event["type"]));
+        }
+        if there.name == "bedrock" {
+            event = serde_json::json!({ name: event });
         }
         if event["type"] != "ping" {
             schema::check(there.schemas[if error { 3 } else { 2 }], &event)?;

@@ -29,7 +29,7 @@ pub(super) fn family(model: &str) -> Family {
         Family::GptOss
     } else if has("qwen") {
         Family::Qwen
-    } else if has("mistral") || has("mixtral") || has("pixtral") {
+    } else if has("mistral") || has("mixtral") || has("pixtral") || has("voxtral") {
         Family::Mistral
     } else if ["meta.", "titan", "deepseek", "ai21.", "cohere."].into_iter().any(has) {
         Family::Plain
@@ -64,6 +64,11 @@ impl Family {
     /// Takes `status` of a tool's result.
     pub(super) fn reads_status(&self) -> bool {
         matches!(self, Self::Claude(_) | Self::Nova { .. } | Self::Unknown)
+    }
+
+    /// May hear: makers have models that do under names like those that do not.
+    pub(super) fn hears(&self) -> bool {
+        matches!(self, Self::Nova { .. } | Self::Mistral | Self::Unknown)
     }
 
     /// Takes a schema for its answer.

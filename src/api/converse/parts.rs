@@ -134,10 +134,12 @@ impl Writing<'_> {
             }
             Part::Audio { format, .. } => {
                 let known = SOUNDS.contains(&format.as_str());
-                if !known {
+                if !self.family.hears() {
+                    self.losses.meaning("audio", "the model does not hear");
+                } else if !known {
                     self.losses.meaning("audio", "the model's API takes no audio of this format");
                 }
-                known
+                known && self.family.hears()
             }
             Part::Thinking { signature, .. } => {
                 let kept = side == Side::Assistant && signature.is_some() && self.family.claude().is_some();

@@ -73,16 +73,12 @@ pub(super) fn write(
         out.extend_from_slice(b"}}],\"toolChoice\":{\"tool\":{\"name\":\"answer\"}}}");
         return;
     }
-    let (allowed, barred) = match &request.tool_choice {
-        Some(ToolChoice::Allowed { names, .. }) => (Some(names), false),
-        Some(ToolChoice::None) => (None, true),
-        _ => (None, false),
-    };
+    let barred = request.tool_choice == Some(ToolChoice::None);
     let history = called(request);
     let mut list = vec![b'['];
     if !barred || (!history.is_empty() && family.claude().is_some()) {
         for tool in &request.tools {
-            if allowed.is_none_or(|names| names.contains(&tool.name)) {
+            if allowed(request, tool) {
                 declared(&mut list, tool, family, points, losses);
             }
         }
@@ -112,10 +108,22 @@ pub(super) fn write(
     out.push(b'}');
 }
 
+fn allowed(request: &Request, tool: &Tool) -> bool {
+    match &request.tool_choice {
+        Some(ToolChoice::Allowed { names, .. }) => names.contains(&tool.name),
+        _ => true,
+    }
+}
+
+/// A tool that this API can say.
+fn has_place(tool: &Tool) -> bool {
+    tool.vendor.as_ref().is_none_or(|kind| kind.starts_with(OWN))
+}
+
 /// No call is wanted, and tools must be declared for the calls of the history.
 pub(super) fn must_bar(request: &Request) -> bool {
-    let barred = request.tools.is_empty() || request.tool_choice == Some(ToolChoice::None);
-    barred && !called(request).is_empty()
+    let offered = request.tools.iter().any(|tool| has_place(tool) && allowed(request, tool));
+    (!offered || request.tool_choice == Some(ToolChoice::None)) && !called(request).is_empty()
 }
 
 /// Names of the tools that the history calls.
@@ -141,9 +149,9 @@ fn declare(out: &mut Vec<u8>, name: &str, description: Option<&str>) {
 }
 
 fn declared(list: &mut Vec<u8>, tool: &Tool, family: &Family, points: &mut Points, losses: &mut Losses) {
-    if let Some(kind) = &tool.vendor {
+    if tool.vendor.is_some() {
         match &tool.schema {
-            Some(whole) if kind.starts_with(OWN) => {
+            Some(whole) if has_place(tool) => {
                 comma(list);
                 list.extend_from_slice(whole.get().as_bytes());
             }

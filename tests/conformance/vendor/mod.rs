@@ -1,6 +1,7 @@
 //! What an exchange says, read from its JSON by each vendor's documentation.
 
 mod anthropic;
+mod bedrock;
 mod cohere;
 mod ollama;
 mod openai;
@@ -26,7 +27,11 @@ pub struct Vendor {
     pub last: &'static str,
 }
 
-static VENDORS: [Vendor; 5] = [anthropic::VENDOR, cohere::VENDOR, ollama::VENDOR, openai::VENDOR, responses::VENDOR];
+static VENDORS: [Vendor; 6] =
+    [anthropic::VENDOR, bedrock::VENDOR, cohere::VENDOR, ollama::VENDOR, openai::VENDOR, responses::VENDOR];
+
+/// APIs whose paths say the model and whether the answer is streamed.
+pub const BY_PATH: [&str; 2] = ["bedrock", "gemini"];
 
 pub fn of(api: &dyn sluice::api::Api) -> &'static Vendor {
     VENDORS.iter().find(|vendor| vendor.name == api.name()).unwrap()
