@@ -83,7 +83,7 @@ impl Call {
                 self.losses.extend(written.losses.iter().map(|loss| (target.provider, loss.what)));
             }
             ready
-        } else if chat.passes(api) {
+        } else if same(api, chat.dialect) {
             let body = Body::parse(&chat.body)?;
             let (spliced, losses) = spliced(provider, api, &wanted, chat.stream, &self.client, body.value());
             accept_adapted(&losses, provider, policy.on_loss)?;
@@ -152,7 +152,7 @@ fn spliced(
 pub(super) fn prepare(policy: &Policy, chat: &mut Chat, client: &Headers, body: Value<'_>) {
     let Some((entry, target, provider)) = parts(policy, chat, 0) else { return };
     let api = provider.spoken(chat.dialect).api;
-    if !chat.passes(api) {
+    if !same(api, chat.dialect) {
         chat.request.get_or_init(|| chat.read(body));
         return;
     }

@@ -71,6 +71,8 @@ pub fn exchanges() -> Vec<Exchange> {
         "bedrock.converse",
         "bedrock.converse-stream",
         "cohere.v2.chat",
+        "gemini.generateContent",
+        "gemini.streamGenerateContent",
         "ollama.chat",
         "openai.chat",
     ]

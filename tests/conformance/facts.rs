@@ -80,7 +80,7 @@ impl Facts {
                 choice.end = if choice.calls.is_empty() { End::Stop } else { End::Calls };
             }
             // The word for a failure is in the reason's place.
-            if matches!(to, "bedrock" | "cohere" | "ollama") && self.ending == Ending::Failed {
+            if matches!(to, "bedrock" | "cohere" | "gemini" | "ollama") && self.ending == Ending::Failed {
                 choice.end = End::Stop;
             }
             // Not every API keeps apart what a model says and how it declines.
@@ -105,8 +105,12 @@ impl Facts {
                 usage = Usage::default();
             }
         }
-        if to == "ollama" && self.ending == Ending::Failed {
+        if matches!(to, "gemini" | "ollama") && self.ending == Ending::Failed {
             usage = Usage::default();
+        }
+        if to == "gemini" {
+            usage.cache_write = 0;
+            usage.reasoning = usage.reasoning.min(usage.output);
         }
         if matches!(to, "cohere" | "ollama") {
             let cached = if to == "cohere" { usage.cached_input.min(usage.input) } else { 0 };

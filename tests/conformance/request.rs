@@ -282,7 +282,9 @@ pub fn across(api: &dyn Api, other: &dyn Api, body: &str) -> Checked {
         let written = other.write_request(&request, &target(model));
         let fail = |why: String| format!("for {model}: {why}");
         let got = parse_bytes(&written.body).map_err(fail)?;
-        lost(here, there, &value, &asks, &written.losses).map_err(fail)?;
+        let mut losses = written.losses.clone();
+        losses.extend(request.losses.clone());
+        lost(here, there, &value, &asks, &losses).map_err(fail)?;
         schema::check(there.schemas[0], &got).map_err(fail)?;
         let by_path = vendor::BY_PATH.contains(&there.name);
         if got["model"] != *model && !by_path {
@@ -301,6 +303,10 @@ pub fn across(api: &dyn Api, other: &dyn Api, body: &str) -> Checked {
         let back = read(other, &written.body).map_err(fail)?;
         let again = api.write_request(&back, &target(here.models[0]));
         let got = (here.asks)(&parse_bytes(&again.body).map_err(fail)?);
+        if again.losses.iter().any(|loss| loss.what == "system") {
+            // Instructions alone, sent as the user's.
+            continue;
+        }
         let (mut want, mut got) = (kept(&said, &again.losses), kept(&got, &again.losses));
         if asks.pictures_apart || said.pictures_apart {
             pictures_last(&mut want);
@@ -326,6 +332,9 @@ pub fn refusals(api: &dyn Api, other: &dyn Api, body: &str) -> Vec<&'static str>
 fn carried(to: &str) -> &'static [&'static str] {
     match to {
         "bedrock" => &["top_k", "metadata", "cache_control"],
+        "gemini" => {
+            &["n", "top_k", "seed", "frequency_penalty", "presence_penalty", "logprobs", "top_logprobs", "modalities"]
+        }
         "cohere" => &["top_k", "seed", "frequency_penalty", "presence_penalty", "logprobs"],
         "ollama" => &["top_k", "seed", "frequency_penalty", "presence_penalty", "logprobs", "top_logprobs"],
         "openai-responses" => &[
@@ -362,7 +371,7 @@ fn lost(here: &vendor::Vendor, there: &vendor::Vendor, value: &Value, asks: &Ask
     // A file by its id is the same vendor's in both of its APIs; some models hear.
     let kept = |kind: &String| match kind.as_str() {
         "file" => there.name == "openai-responses",
-        "input_audio" => matches!(there.name, "bedrock" | "openai"),
+        "input_audio" => matches!(there.name, "bedrock" | "gemini" | "openai"),
         _ => false,
     };
     if !asks.others.iter().all(kept) && !losses.iter().any(|loss| loss.effect == Effect::Meaning) {
@@ -408,13 +417,14 @@ fn compare(want: &Asks, got: &Asks, losses: &Losses, schema_tool: bool) -> Check
     // Where calls in the history need their tools declared, these may not be called again.
     if !schema_tool && !history {
         // Where a tool that must be called cannot be named, it is the only one.
-        let picked = |tool: &&Tool| !named(&["tool_choice"]) || got.tools.iter().any(|other| other.name == tool.name);
+        let fewer = named(&["tool_choice"]) || want.pick == Pick::Allowed;
+        let picked = |tool: &&Tool| !fewer || got.tools.iter().any(|other| other.name == tool.name);
         let wanted: Vec<Tool> = want.tools.iter().filter(picked).cloned().collect();
         tools(&wanted, &got.tools, named(&["schema_constraints"]))?;
         let pick = if want.tools.is_empty() { &Pick::Free } else { &want.pick };
         let same = *pick == got.pick || *pick == Pick::Allowed || named(&["tool_choice"]);
         let one_call = want.one_call == got.one_call || named(&["parallel_tool_calls"]);
-        if !same || (!one_call && !want.tools.is_empty() && *pick != Pick::None) {
+        if !same || (!one_call && !wanted.is_empty() && *pick != Pick::None) {
             return differ("tool_choice", &(pick, want.one_call), &(&got.pick, got.one_call));
         }
     }

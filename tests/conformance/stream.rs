@@ -140,7 +140,8 @@ fn shape(there: &vendor::Vendor, written: &str, ending: Ending) -> Checked {
                 || name == there.last
                 || kind == there.last
                 || kind == "response.incomplete"
-                || event[there.last] == true);
+                || event[there.last] == true
+                || !event["candidates"][0]["finishReason"].is_null());
         if ends != (last && ending == Ending::Whole) {
             return Err(format!("event {at} of {}: {}", all.len(), start(data)));
         }

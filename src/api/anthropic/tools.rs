@@ -75,7 +75,8 @@ pub(super) fn write(
     };
     let mut list = vec![b'['];
     for tool in &request.tools {
-        if allowed.is_none_or(|names| names.contains(&tool.name)) {
+        // One of another API's is refused, allowed or not.
+        if tool.vendor.is_some() || allowed.is_none_or(|names| names.contains(&tool.name)) {
             one(&mut list, tool, can, losses);
         }
     }

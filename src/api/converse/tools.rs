@@ -108,9 +108,10 @@ pub(super) fn write(
     out.push(b'}');
 }
 
+/// A list of names is of functions: a tool that the provider runs is none.
 fn allowed(request: &Request, tool: &Tool) -> bool {
     match &request.tool_choice {
-        Some(ToolChoice::Allowed { names, .. }) => names.contains(&tool.name),
+        Some(ToolChoice::Allowed { names, .. }) => tool.vendor.is_some() || names.contains(&tool.name),
         _ => true,
     }
 }

@@ -369,16 +369,19 @@ fn reasoning(thinking: &Value<'_>) -> Result<Option<Reasoning>, Error> {
 /// Text alone is what every model gives. The rest is kept under the name that it has elsewhere.
 fn modalities(config: &Value<'_>, request: &mut Request) -> Result<(), Error> {
     let Some(all) = list(config, "responseModalities")? else { return Ok(()) };
-    let mut other = false;
+    let (mut other, mut drawn) = (false, false);
     let mut out = vec![b'['];
     for modality in all.items() {
         let word = modality.text().ok_or_else(|| modality.wrong("a string"))?.to_ascii_lowercase();
         other |= word != "text";
+        drawn |= !matches!(&*word, "text" | "audio");
         crate::json::write::comma(&mut out);
         crate::json::quote(&mut out, &word);
     }
     out.push(b']');
-    if other {
+    if drawn {
+        request.losses.meaning("modalities", "the model's API answers in text only");
+    } else if other {
         request.extra.push(("modalities".to_owned(), raw(String::from_utf8(out).unwrap_or_default())));
     }
     Ok(())

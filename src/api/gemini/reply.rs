@@ -110,6 +110,8 @@ fn part(out: &mut Vec<u8>, part: &Part, schema_tool: bool, tree: &mut Tree) {
         }
         Part::Redacted { data } => words(out, "", true, Some(&seal(Sealed::Thinking, data))),
         Part::ToolCall { arguments, .. } if schema_tool => words(out, arguments, false, None),
+        // A provider's empty call is none.
+        Part::ToolCall { name, .. } if name.is_empty() => {}
         Part::ToolCall { id, name, arguments, signature, .. } => {
             call(out, id, name, arguments, signature.as_deref(), tree);
         }

@@ -3,6 +3,7 @@
 mod anthropic;
 mod bedrock;
 mod cohere;
+mod gemini;
 mod ollama;
 mod openai;
 mod responses;
@@ -27,8 +28,15 @@ pub struct Vendor {
     pub last: &'static str,
 }
 
-static VENDORS: [Vendor; 6] =
-    [anthropic::VENDOR, bedrock::VENDOR, cohere::VENDOR, ollama::VENDOR, openai::VENDOR, responses::VENDOR];
+static VENDORS: [Vendor; 7] = [
+    anthropic::VENDOR,
+    bedrock::VENDOR,
+    cohere::VENDOR,
+    gemini::VENDOR,
+    ollama::VENDOR,
+    openai::VENDOR,
+    responses::VENDOR,
+];
 
 /// APIs whose paths say the model and whether the answer is streamed.
 pub const BY_PATH: [&str; 2] = ["bedrock", "gemini"];
