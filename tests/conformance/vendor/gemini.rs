@@ -104,7 +104,7 @@ struct Progress {
 fn add(candidate: &Value, choice: &mut Choice, progress: &mut Progress) {
     for part in list(&candidate["content"]["parts"]) {
         let call = &part["functionCall"];
-        progress.wrote |= text(part, "text") != "" || part.as_object().unwrap().values().any(Value::is_object);
+        progress.wrote |= !text(part, "text").is_empty() || part.as_object().unwrap().values().any(Value::is_object);
         if part["thought"] == true {
             choice.thinking.push_str(text(part, "text"));
         } else {
