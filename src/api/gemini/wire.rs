@@ -1,5 +1,6 @@
 //! What reading and writing have in common: members in either spelling, made ids, names in a path, media types.
 
+use crate::api::shared::base64;
 use crate::error::Error;
 use crate::json::write::text;
 use crate::json::{Number, Tree, Value};
@@ -117,41 +118,12 @@ impl Sealed {
 /// A signature as clients of this API take one: bytes in base64. They send it back in another alphabet than it came in.
 /// The mark tells it from the signatures of this API's own models.
 pub(super) fn seal(what: Sealed, text: &str) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let bytes = [what.mark(), text.as_bytes()].concat();
-    let mut out = String::with_capacity(bytes.len().saturating_mul(4) / 3);
-    for three in bytes.chunks(3) {
-        let at = |n: usize| u32::from(three.get(n).copied().unwrap_or_default());
-        let bits = (at(0) << 16) | (at(1) << 8) | at(2);
-        for place in 0..4_usize {
-            let letter = (bits >> (18_u32.saturating_sub(6_u32.saturating_mul(place as u32)))) & 63;
-            let letter = LETTERS.get(letter as usize).copied().map_or('A', char::from);
-            out.push(if place > three.len() { '=' } else { letter });
-        }
-    }
-    out
+    base64::encode(&[what.mark(), text.as_bytes()].concat())
 }
 
 /// What [`seal`] has written; `None`: it is no such signature.
 pub(super) fn unseal(signature: &str) -> Option<(Sealed, String)> {
-    let mut bytes = Vec::with_capacity(signature.len());
-    let (mut bits, mut count) = (0_u32, 0_u32);
-    for byte in signature.bytes().filter(|byte| *byte != b'=') {
-        let value = match byte {
-            b'A'..=b'Z' => byte.wrapping_sub(b'A'),
-            b'a'..=b'z' => byte.wrapping_sub(b'a').wrapping_add(26),
-            b'0'..=b'9' => byte.wrapping_sub(b'0').wrapping_add(52),
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => return None,
-        };
-        bits = (bits << 6) | u32::from(value);
-        count = count.saturating_add(6);
-        if count >= 8 {
-            count = count.saturating_sub(8);
-            bytes.push(((bits >> count) & 0xff) as u8);
-        }
-    }
+    let bytes = base64::decode(signature)?;
     let known = [Sealed::Signature, Sealed::Thinking].into_iter();
     let (what, text) = known.filter_map(|what| Some((what, bytes.strip_prefix(what.mark())?))).next()?;
     Some((what, std::str::from_utf8(text).ok()?.to_owned()))
