@@ -1,7 +1,8 @@
 //! The turns of a conversation as `systemInstruction` and `contents`.
 
 use super::model::Abilities;
-use super::wire::{arguments, data_url, media_type};
+use super::shared::wire::data_url;
+use super::wire::{arguments, media_type};
 use crate::chat::{Losses, Part, Raw, Request, Role, Source};
 use crate::json::Tree;
 use crate::json::write::{comma, field, flag, raw, text};

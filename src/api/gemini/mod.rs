@@ -26,6 +26,7 @@ pub mod fuzz;
 #[cfg(test)]
 mod tests;
 
+use super::shared::{self, wire::decoded};
 use super::{Api, Asked, Form, Line, Named, Operation, Reader, SSE, Seen, Spliced, Target, Verdict, Writer, Written};
 use crate::chat::{Answer, Request};
 use crate::error::Error;
@@ -51,7 +52,7 @@ impl Api for Gemini {
             };
             let sse = line.query.split('&').any(|pair| pair == "alt=sse");
             let form = if stream && !sse { Form::Array } else { Form::Usual };
-            return Some(Operation::Chat(Named { model: Some(wire::decoded(model)), stream: Some(stream), form }));
+            return Some(Operation::Chat(Named { model: Some(decoded(model)), stream: Some(stream), form }));
         }
         // Another API has the same paths: only this one's clients send their key so.
         let own = before != "/v1"
@@ -61,7 +62,7 @@ impl Api for Gemini {
             return None;
         }
         match model {
-            Some(model) => Some(Operation::Model(wire::decoded(model))),
+            Some(model) => Some(Operation::Model(decoded(model))),
             None if rest.is_empty() => Some(Operation::ListModels),
             None => None,
         }

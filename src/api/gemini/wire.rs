@@ -1,6 +1,6 @@
 //! What reading and writing have in common: members in either spelling, made ids, names in a path, media types.
 
-use crate::api::shared::base64;
+use super::shared::base64;
 use crate::error::Error;
 use crate::json::write::text;
 use crate::json::{Number, Tree, Value};
@@ -129,12 +129,6 @@ pub(super) fn unseal(signature: &str) -> Option<(Sealed, String)> {
     Some((what, std::str::from_utf8(text).ok()?.to_owned()))
 }
 
-/// The media type and base64 of a `data:` URL.
-pub(super) fn data_url(url: &str) -> Option<(&str, &str)> {
-    let (kind, data) = url.strip_prefix("data:")?.split_once(',')?;
-    Some((kind.strip_suffix(";base64")?, data))
-}
-
 /// The media type that a URL's ending stands for.
 pub(super) fn media_type(url: &str) -> Option<&'static str> {
     let path = url.split(['?', '#']).next()?;
@@ -155,25 +149,6 @@ pub(super) fn media_type(url: &str) -> Option<&'static str> {
         ("json", "application/json"),
     ];
     known.into_iter().find(|(own, _)| own.eq_ignore_ascii_case(ending)).map(|(_, kind)| kind)
-}
-
-/// A segment of a path with its `%2F` and the like as what they stand for.
-pub(super) fn decoded(segment: &str) -> String {
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        let code = after.get(..2).filter(|two| *first == b'%' && two.iter().all(u8::is_ascii_hexdigit));
-        let code = code.and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
-        match code {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => bytes.push(*first),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Writes a name as one segment of a path.
