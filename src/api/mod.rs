@@ -7,6 +7,7 @@
 
 pub mod anthropic;
 pub mod cohere;
+pub mod completions;
 pub mod converse;
 pub mod gemini;
 pub mod ollama;
@@ -32,6 +33,7 @@ pub static APIS: &[&dyn Api] = &[
     &gemini::Gemini,
     &ollama::Ollama,
     &openai::OpenAi,
+    &completions::Completions,
     &responses::Responses,
 ];
 
@@ -153,6 +155,11 @@ pub enum Verdict {
 pub trait Api: Sync {
     /// As in the configuration, logs and metrics.
     fn name(&self) -> &'static str;
+
+    /// Whether it has turns, tools and thinking. One that has but a text is tested apart from those that do.
+    fn converses(&self) -> bool {
+        true
+    }
 
     // The client's side.
 

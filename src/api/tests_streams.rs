@@ -1,7 +1,8 @@
 //! Every recorded stream of every API, written for the clients of every other.
 
+use super::tests::conversing;
 use super::tests::usage_left;
-use super::{APIS, Api, Asked, Seen, Verdict};
+use super::{Api, Asked, Seen, Verdict};
 use crate::chat::{Event, Finish, Usage};
 use crate::framing::Frame;
 use serde_json::Value;
@@ -17,7 +18,7 @@ fn asked() -> Asked {
 
 /// What the clients of each API get of a provider's stream that comes in these pieces.
 fn written(provider: &dyn Api, pieces: &mut dyn Iterator<Item = &[u8]>) -> Vec<Vec<u8>> {
-    let mut writers: Vec<_> = APIS.iter().map(|client| (client.writer(asked()), Vec::new())).collect();
+    let mut writers: Vec<_> = conversing().map(|client| (client.writer(asked()), Vec::new())).collect();
     let mut reader = provider.reader();
     let mut write = |event: Event<'_>| writers.iter_mut().for_each(|(writer, out)| writer.write(&event, out));
     for piece in pieces {
@@ -89,12 +90,12 @@ fn told(api: &dyn Api, stream: &[u8]) -> Told {
 
 #[test]
 fn a_stream_says_the_same_in_every_api_and_ends_once() {
-    for provider in APIS {
-        for (path, stream) in streams(*provider) {
-            let said = told(*provider, &stream);
+    for provider in conversing() {
+        for (path, stream) in streams(provider) {
+            let said = told(provider, &stream);
             assert_eq!(said.endings, 1, "{path}");
-            for (client, out) in APIS.iter().zip(written(*provider, &mut [stream.as_slice()].into_iter())) {
-                let got = told(*client, &out);
+            for (client, out) in conversing().zip(written(provider, &mut [stream.as_slice()].into_iter())) {
+                let got = told(client, &out);
                 let here = format!("{path} for {}\n{}", client.name(), String::from_utf8_lossy(&out));
                 assert_eq!((got.endings, got.failed), (1, said.failed), "{here}");
                 assert_eq!(got.thinking, said.thinking, "{here}");
@@ -121,7 +122,7 @@ fn a_stream_says_the_same_in_every_api_and_ends_once() {
                 };
                 assert_eq!(kind(got.finish), kind(said.finish), "{here}");
                 if let Some((got, said)) = got.usage.zip(said.usage) {
-                    let said = usage_left(*client, said);
+                    let said = usage_left(client, said);
                     assert_eq!(
                         (got.input, got.cached_input, got.output),
                         (said.input, said.cached_input, said.output),
@@ -135,14 +136,14 @@ fn a_stream_says_the_same_in_every_api_and_ends_once() {
 
 #[test]
 fn any_split_gives_every_client_the_same_bytes() {
-    for provider in APIS {
-        for (path, stream) in streams(*provider) {
-            let whole = written(*provider, &mut [stream.as_slice()].into_iter());
-            assert_eq!(written(*provider, &mut stream.chunks(1)), whole, "{path} byte by byte");
+    for provider in conversing() {
+        for (path, stream) in streams(provider) {
+            let whole = written(provider, &mut [stream.as_slice()].into_iter());
+            assert_eq!(written(provider, &mut stream.chunks(1)), whole, "{path} byte by byte");
             // The work grows with the square of the length: long streams are cut at every seventh byte.
             for at in (1..stream.len()).step_by(if stream.len() > 1500 { 7 } else { 1 }) {
                 let (a, b) = stream.split_at(at);
-                assert!(written(*provider, &mut [a, b].into_iter()) == whole, "{path} cut at {at}");
+                assert!(written(provider, &mut [a, b].into_iter()) == whole, "{path} cut at {at}");
             }
         }
     }
@@ -150,9 +151,9 @@ fn any_split_gives_every_client_the_same_bytes() {
 
 #[test]
 fn watching_a_stream_tells_what_reading_it_does() {
-    for provider in APIS {
-        for (path, stream) in streams(*provider) {
-            let said = told(*provider, &stream);
+    for provider in conversing() {
+        for (path, stream) in streams(provider) {
+            let said = told(provider, &stream);
             let mut seen = Seen::default();
             let mut decoder = provider.framing().decoder();
             let mut watch = |frame: Frame<'_>| {

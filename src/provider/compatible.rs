@@ -5,6 +5,9 @@ use super::{Ask, Kind, Provider, Setting};
 use crate::json::Value;
 use crate::task::Format;
 
+/// They also go on with a text that is no conversation.
+const TEXT_TOO: &[(&str, &str)] = &[("openai", "/v1"), ("openai-completions", "/v1")];
+
 /// What only OpenAI itself knows.
 const OPENAI_ONLY: &[&str] = &[
     "audio",
@@ -65,7 +68,7 @@ pub static DEEPSEEK: Kind = Kind {
 /// Fireworks: <https://docs.fireworks.ai/api-reference/post-chatcompletions>. It refuses both names of the limit together.
 pub static FIREWORKS: Kind = Kind {
     name: "fireworks",
-    apis: &[("openai", "/inference/v1")],
+    apis: &[("openai", "/inference/v1"), ("openai-completions", "/inference/v1")],
     host: "api.fireworks.ai",
     quirks: Some(&Quirks {
         unsupported: &[of_all(OPENAI_ONLY)],
@@ -133,13 +136,14 @@ pub static HUGGINGFACE: Kind =
     Kind { name: "huggingface", host: "router.huggingface.co", quirks: Some(&TEMPLATED), ..Kind::COMPATIBLE };
 
 /// llama.cpp's server: <https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md>.
-pub static LLAMACPP: Kind = Kind { name: "llamacpp", quirks: Some(&TEMPLATED), ..Kind::COMPATIBLE };
+pub static LLAMACPP: Kind = Kind { name: "llamacpp", apis: TEXT_TOO, quirks: Some(&TEMPLATED), ..Kind::COMPATIBLE };
 
 /// LM Studio: <https://lmstudio.ai/docs/developer/openai-compat>. It refuses `json_object`
 /// (<https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/189>) and a tool's name as choice
 /// (<https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/670>).
 pub static LMSTUDIO: Kind = Kind {
     name: "lmstudio",
+    apis: TEXT_TOO,
     quirks: Some(&Quirks { json_object: false, named_tool: false, ..TEMPLATED }),
     ..Kind::COMPATIBLE
 };
@@ -186,7 +190,7 @@ pub static NVIDIA: Kind =
 /// Ollama: <https://docs.ollama.com/api/openai-compatibility>, and its own chat.
 pub static OLLAMA: Kind = Kind {
     name: "ollama",
-    apis: &[("openai", "/v1"), ("ollama", "/api")],
+    apis: &[("openai", "/v1"), ("ollama", "/api"), ("openai-completions", "/v1")],
     tasks: &["ollama-embed", "openai-embeddings"],
     quirks: Some(&Quirks { unsupported: &[of_all(&["n", "logit_bias", "tool_choice", "user"])], ..TEMPLATED }),
     ..Kind::COMPATIBLE
@@ -195,7 +199,7 @@ pub static OLLAMA: Kind = Kind {
 /// OpenRouter: <https://openrouter.ai/docs/api-reference/overview>. Two headers name the application.
 pub static OPENROUTER: Kind = Kind {
     name: "openrouter",
-    apis: &[("openai", "/api/v1")],
+    apis: &[("openai", "/api/v1"), ("openai-completions", "/api/v1")],
     host: "openrouter.ai",
     carried: &["http-referer", "x-title"],
     quirks: Some(&Quirks::NONE),
@@ -225,14 +229,15 @@ pub static SAMBANOVA: Kind = Kind {
 };
 
 /// SGLang: <https://docs.sglang.ai/basic_usage/openai_api_completions.html>.
-pub static SGLANG: Kind = Kind { name: "sglang", quirks: Some(&TEMPLATED), ..Kind::COMPATIBLE };
+pub static SGLANG: Kind = Kind { name: "sglang", apis: TEXT_TOO, quirks: Some(&TEMPLATED), ..Kind::COMPATIBLE };
 
 /// Text Generation Inference: <https://huggingface.co/docs/text-generation-inference/reference/api_reference>.
-pub static TGI: Kind = Kind { name: "tgi", quirks: Some(&TEMPLATED), ..Kind::COMPATIBLE };
+pub static TGI: Kind = Kind { name: "tgi", apis: TEXT_TOO, quirks: Some(&TEMPLATED), ..Kind::COMPATIBLE };
 
 /// Together: <https://docs.together.ai/reference/chat-completions-1>.
 pub static TOGETHER: Kind = Kind {
     name: "together",
+    apis: TEXT_TOO,
     host: "api.together.ai",
     quirks: Some(&Quirks {
         no_thinking: Some(("reasoning", r#"{"enabled":false}"#)),
@@ -243,7 +248,7 @@ pub static TOGETHER: Kind = Kind {
 };
 
 /// vLLM: <https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html>.
-pub static VLLM: Kind = Kind { name: "vllm", quirks: Some(&TEMPLATED), ..Kind::COMPATIBLE };
+pub static VLLM: Kind = Kind { name: "vllm", apis: TEXT_TOO, quirks: Some(&TEMPLATED), ..Kind::COMPATIBLE };
 
 /// xAI: <https://docs.x.ai/docs/guides/reasoning>. What thinks refuses penalties and stop sequences; only some can be told how much.
 pub static XAI: Kind = Kind {

@@ -4,7 +4,7 @@ use super::quirks::OPENAI;
 /// OpenAI.
 pub static KIND: Kind = Kind {
     name: "openai",
-    apis: &[("openai", "/v1"), ("openai-responses", "/v1")],
+    apis: &[("openai", "/v1"), ("openai-responses", "/v1"), ("openai-completions", "/v1")],
     host: "api.openai.com",
     carried: &["openai-beta", "idempotency-key", "x-client-request-id"],
     quirks: Some(&OPENAI),
