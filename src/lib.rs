@@ -28,6 +28,8 @@ pub mod price;
 
 pub mod consumer;
 
+pub mod limit;
+
 pub mod config;
 
 pub mod telemetry;

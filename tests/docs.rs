@@ -246,6 +246,9 @@ fn every_field_and_value_of_the_configuration_is_documented() {
     let page = "docs/configuration.md";
     documents(page, fields);
     documents("docs/consumers.md", fields_of(&["consumer"]));
+    documents("docs/limits.md", fields_of(&["limit", "price"]));
+    documents("docs/limits.md", sluice::quota::Unit::ALL.iter().map(|unit| unit.name()));
+    documents("docs/limits.md", sluice::price::RATES);
     documents(page, sluice::route::STRATEGIES.iter().map(|strategy| strategy.name()));
     documents(page, ["refuse", "drop", "asked", "provider", "gateway"]);
 }

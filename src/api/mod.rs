@@ -152,6 +152,23 @@ pub enum Verdict {
     Hide,
 }
 
+/// How much may come back for a request, as its body says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Tokens of one answer; `None`: as many as the model has.
+    pub tokens: Option<u64>,
+    pub answers: u64,
+}
+
+/// [`Api::bound`] where a member's member says it.
+fn bound_within(body: Value<'_>, outer: &str, name: &str, tokens: u64) -> Edit {
+    let tokens = tokens.to_string();
+    match body.get(outer).filter(Value::is_object) {
+        Some(object) => object.set(name, tokens),
+        None => body.set(outer, ["{\"", name, "\":", &tokens, "}"].concat()),
+    }
+}
+
 pub trait Api: Sync {
     /// As in the configuration, logs and metrics.
     fn name(&self) -> &'static str;
@@ -211,6 +228,16 @@ pub trait Api: Sync {
     }
 
     fn write_request(&self, request: &Request, target: &Target<'_>) -> Written;
+
+    /// What a body of this API says of how much may come back.
+    fn bounds(&self, body: Value<'_>) -> Bounds {
+        Bounds { tokens: body.get("max_tokens").and_then(|most| most.count()), answers: 1 }
+    }
+
+    /// Says that at most so many tokens may come back for one answer.
+    fn bound(&self, body: Value<'_>, _model: &str, tokens: u64) -> Edit {
+        body.set("max_tokens", tokens.to_string())
+    }
 
     fn read_answer(&self, body: &[u8]) -> Result<Answer, Error>;
 

@@ -68,6 +68,29 @@ fn only_the_model_is_spliced() {
     }
 }
 
+#[test]
+fn how_much_may_come_back_is_read_and_set_where_the_api_says_it() {
+    for api in APIS {
+        let name = api.name();
+        for said in [None, Some(70)] {
+            let turns = vec![Turn { role: Role::User, name: None, parts: vec![Part::text("hi")] }];
+            let request = Request { turns, max_tokens: said, ..Request::default() };
+            let body = api.write_request(&request, &TARGET).body;
+            let found = api.bounds(Body::parse(&body).unwrap().value());
+            assert!(
+                found.tokens == said || (said.is_none() && found.tokens == Some(TARGET.max_tokens)),
+                "{name} {found:?}"
+            );
+            assert_eq!(found.answers, 1, "{name}");
+            let edit = api.bound(Body::parse(&body).unwrap().value(), TARGET.model, 50);
+            let body = json::splice(&body, &[edit]);
+            let body = Body::parse(&body).unwrap();
+            assert_eq!(api.bounds(body.value()).tokens, Some(50), "{name}");
+            assert_eq!(api.read_request(body.value()).unwrap().max_tokens, Some(50), "{name}");
+        }
+    }
+}
+
 /// What an API cannot say, by the feature's name. Each must be a loss.
 const CANNOT: &[(&str, &[&str])] = &[
     ("cohere", &["document", "tool_choice named", "one tool at a time", "user"]),

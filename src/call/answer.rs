@@ -3,7 +3,7 @@
 use super::relay::{self, Relay};
 use super::{Call, Ending, Outcome, RETRY, Step, Work, task};
 use crate::api::{Api, Asked, Form, Seen};
-use crate::chat::Usage;
+use crate::chat::{Part, Usage};
 use crate::error::{Error, Fault, Kind};
 use crate::host::Host;
 use crate::http::{Change, Edits, Headers, Reply};
@@ -122,6 +122,7 @@ impl Call {
         self.settled_on();
         let mut edits = for_client(headers);
         self.say_where(&mut edits, &bound.model, bound.provider);
+        self.say_limits(&mut edits);
         edits
     }
 
@@ -170,6 +171,7 @@ impl Call {
         {
             edits.set("x-sluice-provider", provider.name.as_bytes());
         }
+        self.say_limits(&mut edits);
         Step { headers: Change::Some(edits), ..Step::go() }
     }
 
@@ -182,6 +184,7 @@ impl Call {
             let own = bound.same() && !bound.kind.foreign_errors && presentable(&error, body);
             return self.failed(index, headers, error, own.then_some(body), host);
         }
+        let answer = body;
         let mut seen = Seen::default();
         let translated = match bound.same() {
             true if bound.task.is_some() => {
@@ -211,6 +214,9 @@ impl Call {
             }
         };
         self.usage = seen.usage;
+        if seen.usage.is_none() && self.counts() && bound.task.is_none() {
+            self.count_answer(index, &bound, answer);
+        }
         self.ending = Ending::Complete;
         let mut edits = self.deliver(index, headers, &bound, host);
         if let Some(body) = &body {
@@ -225,6 +231,23 @@ impl Call {
         match (&self.work, bound.task) {
             (Work::Chat(chat), Some(format)) => chat.task_answer(format, headers, body),
             _ => Err(Error::new(Kind::Internal, Fault::Gateway, "the call is no task")),
+        }
+    }
+
+    /// Counts a whole answer that does not say what it used.
+    fn count_answer(&mut self, index: usize, bound: &Bound, body: &[u8]) {
+        let Ok(answer) = bound.api.read_answer(body) else { return };
+        for part in answer.choices.iter().flat_map(|choice| &choice.parts) {
+            match part {
+                Part::Text { text, .. } | Part::Refusal { text } | Part::Thinking { text, .. } => {
+                    self.delivered(index, text);
+                }
+                Part::ToolCall { name, arguments, .. } => {
+                    self.delivered(index, name);
+                    self.delivered(index, arguments);
+                }
+                _ => {}
+            }
         }
     }
 
@@ -260,6 +283,7 @@ impl Call {
             edits.set_body_len(body.len());
         }
         self.say_where(&mut edits, &bound.model, bound.provider);
+        self.say_limits(&mut edits);
         if retry {
             edits.fix(RETRY, "1");
         } else {

@@ -2,7 +2,7 @@
 
 use super::relay::Relay;
 use super::{Attempted, Ending, Outcome, Shared, Step};
-use crate::api::{SSE, Seen};
+use crate::api::SSE;
 use crate::error::{Error, Kind};
 use crate::host::Host;
 use crate::http::{Change, Headers};
@@ -54,6 +54,7 @@ impl Attempt {
         let mut state = call.borrow_mut();
         state.unanswered(Kind::Unreachable, host);
         state.unsent = None;
+        state.extend(host);
         // What the attempt before brought, the client never saw.
         state.first_byte = None;
         let started = match state.attempts.len() {
@@ -108,7 +109,10 @@ impl Attempt {
             }
         }
         if status < 300 && streamed && !encoded && !end {
-            let relay = bound.relay();
+            let mut relay = bound.relay();
+            if call.counts() {
+                relay.collect(bound.api);
+            }
             self.phase = Phase::First { headers, relay, out: None, held: 0 };
             return Step::wait();
         }
@@ -160,7 +164,7 @@ impl Attempt {
             Phase::Streaming(mut relay) => {
                 let body = relay.feed(bytes);
                 let body = if end { self.finish(&mut relay, body, bytes) } else { body };
-                self.note(&relay.seen);
+                self.note(&mut relay, host);
                 if !end {
                     self.phase = Phase::Streaming(relay);
                 }
@@ -214,7 +218,7 @@ impl Attempt {
         edits.fix("content-type", bound.stream_type());
         let step = Step { headers: Change::Some(edits), body: out, ..Step::go() };
         drop(call);
-        self.note(&relay.seen);
+        self.note(&mut relay, host);
         if !end {
             self.phase = Phase::Streaming(relay);
         }
@@ -251,10 +255,16 @@ impl Attempt {
     }
 
     /// After every chunk: when the client leaves, nothing else comes.
-    fn note(&self, seen: &Seen) {
-        if seen.usage.is_some() {
-            self.call.borrow_mut().usage = seen.usage;
+    fn note(&self, relay: &mut Relay, host: &dyn Host) {
+        let mut call = self.call.borrow_mut();
+        if relay.seen.usage.is_some() {
+            call.usage = relay.seen.usage;
         }
+        if let Some(text) = relay.text.as_mut().filter(|text| !text.is_empty()) {
+            call.delivered(self.index, text);
+            text.clear();
+        }
+        call.extend(host);
     }
 
     /// The answer's end came as trailers. `bytes`: what had come and was not brought yet.

@@ -4,16 +4,18 @@ use super::Step;
 use super::Work;
 use super::envoy::{Arrival, to_envoy};
 use super::gateway::{Gateway, State, default_dialect};
+use super::limits::Room;
 use crate::api::{APIS, Api, Line};
 use crate::config::Policy;
 use crate::error::{Error, Fault, Kind};
+use crate::host::Host;
 use crate::http::{Change, Headers, Reply};
 use std::cell::RefCell;
 use std::rc::Rc;
 
 impl Gateway {
     /// A path that no dialect knows.
-    pub(super) fn pass(&mut self, headers: Headers) -> Step {
+    pub(super) fn pass(&mut self, headers: Headers, host: &dyn Host) -> Step {
         let path = self.path.as_str();
         if self.policy.other_paths.is_none() {
             let line = Line { method: "POST", path, query: "", headers: &headers };
@@ -26,19 +28,28 @@ impl Gateway {
             return self.refuse(dialect, None, &error.with_code("unknown_url"));
         }
         let Some(dialect) = default_dialect() else { return Step::go() };
-        self.pass_on(dialect, Arrival::of(headers, |_| true))
+        self.pass_on(dialect, Arrival::of(headers, |_| true), host)
     }
 
     /// To the provider for all that is not the gateway's own. Not for one who may not use all models: nothing here
     /// says which are meant.
-    pub(super) fn pass_on(&mut self, dialect: &'static dyn Api, arrival: Arrival) -> Step {
+    pub(super) fn pass_on(&mut self, dialect: &'static dyn Api, arrival: Arrival, host: &dyn Host) -> Step {
         let Some(other) = self.policy.other_paths.clone() else { return Step::go() };
         if self.identity.as_ref().is_some_and(|identity| !identity.consumer.may_use_all()) {
             let message = "this path is for keys that may use every model";
             return self.refuse(dialect, None, &Error::new(Kind::Permission, Fault::Client, message));
         }
+        if self.blind() {
+            let message = "this path is not for keys with a limit in tokens or money: nothing says what it takes";
+            return self.refuse(dialect, None, &Error::new(Kind::Permission, Fault::Client, message));
+        }
         let work = Work::Pass { provider: other.provider, cluster: other.cluster.clone() };
-        let (call, mut edits) = self.call_of(arrival, work);
+        let (mut call, mut edits) = self.call_of(arrival, work);
+        match self.hold(&mut call, None, host) {
+            Ok(Room::Enough) => {}
+            Ok(Room::None(full)) => return self.refuse_full(dialect, None, &full),
+            Err(error) => return self.refuse(dialect, None, &error),
+        }
         to_envoy(&mut edits, &other.cluster, 1, false, None);
         self.state = State::Calling(Rc::new(RefCell::new(call)));
         Step { headers: Change::Some(edits), ..Step::go() }

@@ -1,6 +1,7 @@
 //! Once per call: from the client's headers and body to the first target, and what Envoy answers by itself.
 
 use super::envoy::{Arrival, envoys, replace, take_key, to_envoy};
+use super::limits::Room;
 use super::plan;
 use super::task::{self, Task};
 use super::{Call, Chat, Ending, Outcome, RETRY, Shared, Step, Work};
@@ -12,6 +13,7 @@ use crate::host::{Host, Millis};
 use crate::http::{Change, Edits, Headers, Reply};
 use crate::json::{Body, Value};
 use crate::task::{FORMATS, Format};
+use crate::telemetry::LimitEntry;
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
@@ -30,6 +32,8 @@ pub struct Gateway {
     pub(super) path: String,
     /// `None`: everybody may call, or it is not known yet.
     pub(super) identity: Option<Identity>,
+    /// Values of the headers that limits count by.
+    pub(super) counted: Vec<String>,
     pub(super) state: State,
 }
 
@@ -58,6 +62,8 @@ pub struct Refused {
     pub error: Option<Kind>,
     /// Who called, if that is known.
     pub caller: Option<Rc<Consumer>>,
+    /// The limit that had no room.
+    pub limit: Option<LimitEntry>,
 }
 
 /// What there is to settle when the call is over.
@@ -70,7 +76,7 @@ pub enum Over<'g> {
 impl Gateway {
     /// `id` is never used twice on this worker.
     pub fn new(policy: Rc<Policy>, id: u64) -> Self {
-        Self { policy, id, started: 0, path: String::new(), identity: None, state: State::New }
+        Self { policy, id, started: 0, path: String::new(), identity: None, counted: Vec::new(), state: State::New }
     }
 
     /// The call, once it goes to a provider.
@@ -112,6 +118,9 @@ impl Gateway {
         let dialect = found.as_ref().map(|(dialect, _)| *dialect);
         let dialect = dialect.or_else(|| task.as_ref().and_then(|(format, _)| crate::api::by_name(format.dialect)));
         let policy = Rc::clone(&self.policy);
+        if !policy.limits.headers.is_empty() {
+            self.take_values(&headers);
+        }
         if let Some(consumers) = &policy.consumers {
             match consumers.identify(self.started, &mut headers, host) {
                 Ok(identity) => self.identity = Some(identity),
@@ -126,7 +135,7 @@ impl Gateway {
             (Some((dialect, Operation::ListModels)), ..) => self.list_models(dialect),
             (Some((dialect, Operation::Model(name))), ..) => self.show_model(dialect, &name),
             (None, Some((format, named)), Some(dialect)) => self.awaited(dialect, Some(format), named, headers, end),
-            _ => self.pass(headers),
+            _ => self.pass(headers, host),
         }
     }
 
@@ -204,7 +213,9 @@ impl Gateway {
         let told = |error| (Some(model.clone()), error);
         self.may_ask(&model).map_err(told)?;
         let (index, mut plan) = match plan::targets(&self.policy, &model, host) {
-            Err(_) if task.is_some() && self.policy.other_paths.is_some() => return Ok(self.pass_on(dialect, arrival)),
+            Err(_) if task.is_some() && self.policy.other_paths.is_some() => {
+                return Ok(self.pass_on(dialect, arrival, host));
+            }
             planned => planned.map_err(told)?,
         };
         let policy = Rc::clone(&self.policy);
@@ -234,6 +245,7 @@ impl Gateway {
             task,
             request: OnceCell::new(),
             plan,
+            most: self.counts_tokens(&model, index, None).then_some(u64::MAX),
         };
         if let Some(parsed) = &parsed {
             plan::prepare(&policy, &mut chat, &arrival.client, parsed.value());
@@ -241,6 +253,9 @@ impl Gateway {
         chat.body = body;
         let (mut call, mut edits) = self.call_of(arrival, Work::Chat(Box::new(chat)));
         choose_first(&mut call).map_err(told)?;
+        if let Room::None(full) = self.room(&mut call, host).map_err(told)? {
+            return Ok(self.refuse_full(dialect, Some(model), &full));
+        }
 
         let Work::Chat(chat) = &call.work else { return Ok(Step::go()) };
         let retry = call.model(chat).map(|model| &model.retry);
@@ -268,14 +283,21 @@ impl Gateway {
             first_byte: None,
             ending: Ending::Open,
             told: None,
+            meter: None,
             unsent: None,
         };
         (call, edits)
     }
 
     pub(super) fn done(&mut self, dialect: &'static dyn Api, reply: Reply) -> Step {
-        let refused =
-            Refused { dialect: dialect.name(), model: None, status: reply.status, error: None, caller: self.caller() };
+        let refused = Refused {
+            dialect: dialect.name(),
+            model: None,
+            status: reply.status,
+            error: None,
+            caller: self.caller(),
+            limit: None,
+        };
         self.state = State::Replied(refused);
         Step::reply(reply)
     }
@@ -287,8 +309,14 @@ impl Gateway {
     pub(super) fn refuse(&mut self, dialect: &'static dyn Api, model: Option<String>, error: &Error) -> Step {
         let (status, body) = dialect.write_error(error);
         let caller = self.caller();
-        self.state =
-            State::Replied(Refused { dialect: dialect.name(), model, status, error: Some(error.kind), caller });
+        self.state = State::Replied(Refused {
+            dialect: dialect.name(),
+            model,
+            status,
+            error: Some(error.kind),
+            caller,
+            limit: None,
+        });
         Step::reply(Reply::json(status, body))
     }
 
@@ -301,8 +329,14 @@ impl Gateway {
                 let status = read().status();
                 let error = envoys(status);
                 let caller = self.identity.as_ref().map(|identity| Rc::clone(&identity.consumer));
-                *refused =
-                    Some(Refused { dialect: dialect.name(), model: None, status, error: Some(error.kind), caller });
+                *refused = Some(Refused {
+                    dialect: dialect.name(),
+                    model: None,
+                    status,
+                    error: Some(error.kind),
+                    caller,
+                    limit: None,
+                });
                 replace(*dialect, status, &error, end)
             }
             State::Calling(call) => call.borrow_mut().answered(end, read, host),
@@ -333,6 +367,7 @@ impl Call {
                 let mut step = replace(dialect, status, &error, end);
                 if let Change::Some(edits) = &mut step.headers {
                     edits.set("x-sluice-attempts", self.attempts.len().to_string());
+                    self.say_limits(edits);
                 }
                 step
             }
@@ -366,7 +401,7 @@ fn chat_named(dialect: &dyn Api, body: Value<'_>, named: Named) -> Result<(Strin
 }
 
 /// Drops from the plan what stands before the first target that can serve the call, and makes that one ready.
-fn choose_first(call: &mut Call) -> Result<(), Error> {
+pub(super) fn choose_first(call: &mut Call) -> Result<(), Error> {
     let mut refusal = None;
     loop {
         match &call.work {

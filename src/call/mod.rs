@@ -3,18 +3,24 @@
 //! Each step is a function from what Envoy brought to a [`Step`]. The call itself is shared by the gateway role and
 //! every attempt: they run on the same worker.
 //!
-//! May use: api, chat, config, consumer, error, framing, host, http, json, provider, route, task, telemetry.
+//! May use: api, chat, config, consumer, error, framing, host, http, json, limit, price, provider, quota, route, task,
+//! telemetry, tokens.
 
 mod answer;
 pub mod attempt;
 mod elsewhere;
 mod envoy;
 pub mod gateway;
+mod holding;
+mod limits;
+mod measure;
 mod plan;
 mod relay;
 mod request;
 pub mod settle;
 mod task;
+
+pub use limits::prepare;
 
 use crate::api::{Api, Asked, Spliced, Written};
 use crate::chat::{Request, Usage};
@@ -25,6 +31,7 @@ use crate::host::Millis;
 use crate::http::{Change, Headers, Reply};
 use crate::provider::Provider;
 use crate::route::{Model, Target};
+use crate::tokens::Count;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 use task::Task;
@@ -94,6 +101,8 @@ pub struct Call {
     pub ending: Ending,
     /// The status that the client was told, where it is not the last attempt's.
     told: Option<u16>,
+    /// What it holds of its limits.
+    meter: Option<Box<holding::Meter>>,
     /// The body for an answer that came without one: Envoy takes it only as a reply of the gateway role's.
     unsent: Option<Reply>,
 }
@@ -123,6 +132,8 @@ pub struct Chat {
     /// The body read, once a target of another API needed it.
     request: OnceCell<Result<Rc<Request>, Error>>,
     pub plan: Vec<Planned>,
+    /// Tokens that all answers together may have, once a limit needs to know; the most there are, until that is measured.
+    most: Option<u64>,
 }
 
 /// A target that this call may try.
@@ -137,6 +148,15 @@ pub struct Planned {
     ready: Option<Ready>,
     /// What its answer must be read with.
     terms: Terms,
+    /// Tokens of the request as this model counts them, and the most of its answers: measured where a limit needs it.
+    input: Count,
+    output: u64,
+}
+
+impl Planned {
+    fn new(target: usize, model: Rc<str>, cooling: bool) -> Self {
+        Self { target, model, cooling, ready: None, terms: Terms::default(), input: Count::Exact(0), output: 0 }
+    }
 }
 
 /// What was done to a request that shows in its answer.

@@ -1,5 +1,6 @@
 //! Which targets a call tries, and its body in the API of each.
 
+use super::measure::bounded;
 use super::{Call, Chat, Planned, Ready, Terms, Work};
 use crate::api::{self, Api, Form, Spliced};
 use crate::chat::{Losses, Request};
@@ -30,13 +31,7 @@ pub fn targets(policy: &Policy, asked: &str, host: &dyn Host) -> Result<(usize, 
     let cooldowns = Cooldowns(host);
     let plan = route::order(model, &cooldowns, now).into_iter().enumerate().filter_map(|(place, target)| {
         let named = model.targets.get(target)?.model.as_deref();
-        Some(Planned {
-            target,
-            model: Rc::from(named.unwrap_or(asked)),
-            cooling: place > 0,
-            ready: None,
-            terms: Terms::default(),
-        })
+        Some(Planned::new(target, Rc::from(named.unwrap_or(asked)), place > 0))
     });
     let mut plan: Vec<Planned> = plan.collect();
     if let Some(first) = plan.first_mut().filter(|_| now > 0) {
@@ -60,7 +55,7 @@ fn direct(policy: &Policy, model: &Model, asked: &str) -> Option<Planned> {
     let target = model.targets.iter().position(|target| {
         policy.providers.get(target.provider).is_some_and(|configured| *configured.name == *provider)
     })?;
-    Some(Planned { target, model: Rc::from(name), cooling: false, ready: None, terms: Terms::default() })
+    Some(Planned::new(target, Rc::from(name), false))
 }
 
 impl Call {
@@ -76,6 +71,7 @@ impl Call {
         }
         let wanted = wanted(entry, target, provider);
         let api = provider.spoken(chat.dialect).api;
+        let mut output = 0;
         let ready = if let Some(task) = &chat.task {
             let ready = chat.task_ready(task, provider, &entry.model)?;
             if let Ready::Other(written) = &ready {
@@ -85,7 +81,12 @@ impl Call {
             ready
         } else if same(api, chat.dialect) {
             let body = Body::parse(&chat.body)?;
-            let (spliced, losses) = spliced(provider, api, &wanted, chat.stream, &self.client, body.value());
+            let (mut spliced, losses) = spliced(provider, api, &wanted, chat.stream, &self.client, body.value());
+            if let Some(most) = chat.most {
+                let (tokens, edit) = bounded(api, body.value(), &entry.model, target.max_tokens, most);
+                output = tokens;
+                spliced.edits.extend(edit);
+            }
             accept_adapted(&losses, provider, policy.on_loss)?;
             self.losses.extend(losses.iter().map(|loss| (target.provider, loss.what)));
             Ready::Same(spliced)
@@ -103,6 +104,14 @@ impl Call {
                 written.body = splice(&written.body, &adapted.edits);
                 written.losses.extend(adapted.losses);
             }
+            if let Some(most) = chat.most {
+                let body = Body::parse(&written.body)?;
+                let (tokens, edit) = bounded(api, body.value(), &entry.model, target.max_tokens, most);
+                output = tokens;
+                if let Some(edit) = edit {
+                    written.body = splice(&written.body, &[edit]);
+                }
+            }
             // A header that the provider does not know has found its place in the body.
             written.headers = headers.into_iter().filter(|(name, _)| provider.kind.carried.contains(name)).collect();
             accept(&written.losses, policy.on_loss)?;
@@ -110,7 +119,7 @@ impl Call {
             self.losses.extend(left_out);
             Ready::Other(written)
         };
-        keep(chat, planned, ready);
+        keep(chat, planned, ready, output);
         Ok(())
     }
 }
@@ -157,10 +166,19 @@ pub(super) fn prepare(policy: &Policy, chat: &mut Chat, client: &Headers, body: 
         return;
     }
     let wanted = wanted(entry, target, provider);
-    let (spliced, losses) = spliced(provider, api, &wanted, chat.stream, client, body);
+    let (mut spliced, losses) = spliced(provider, api, &wanted, chat.stream, client, body);
+    let mut output = 0;
+    if let Some(most) = chat.most {
+        let (tokens, edit) = bounded(api, body, &entry.model, target.max_tokens, most);
+        output = tokens;
+        spliced.edits.extend(edit);
+        let dialect = chat.dialect;
+        // What the prompt comes to is counted from it.
+        chat.request.get_or_init(|| dialect.read_request(body).map(Rc::new));
+    }
     // What is lost is decided on where the target is made ready.
     if losses.iter().next().is_none() {
-        keep(chat, 0, Ready::Same(spliced));
+        keep(chat, 0, Ready::Same(spliced), output);
     }
 }
 
@@ -173,7 +191,7 @@ fn wanted<'t>(entry: &'t Planned, target: &Target, provider: &Provider) -> api::
     }
 }
 
-fn keep(chat: &mut Chat, planned: usize, ready: Ready) {
+fn keep(chat: &mut Chat, planned: usize, ready: Ready, output: u64) {
     let stream_usage = matches!(chat.request.get(), Some(Ok(request)) if request.stream_usage);
     if let Some(entry) = chat.plan.get_mut(planned) {
         entry.terms = match &ready {
@@ -181,6 +199,7 @@ fn keep(chat: &mut Chat, planned: usize, ready: Ready) {
             Ready::Other(written) => Terms { schema_tool: written.schema_tool, stream_usage, hide_usage: false },
         };
         entry.ready = Some(ready);
+        entry.output = output;
     }
 }
 

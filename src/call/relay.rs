@@ -15,6 +15,10 @@ pub struct Relay {
     pub seen: Seen,
     /// An event with data has gone by.
     pub begun: bool,
+    /// What a model wrote and has gone by, if that is wanted: whoever counts it takes it out.
+    pub text: Option<String>,
+    /// Reads it where the bytes are only watched.
+    reader: Option<Box<dyn Reader>>,
 }
 
 enum How {
@@ -64,12 +68,20 @@ impl Relay {
     }
 
     fn new(how: How) -> Self {
-        Self { how, transcode: None, seen: Seen::default(), begun: false }
+        Self { how, transcode: None, seen: Seen::default(), begun: false, text: None, reader: None }
     }
 
     /// Of a provider whose stream is first made one of its API.
     pub fn transcoded(self, transcode: Option<Box<dyn Transcode>>) -> Self {
         Self { transcode, ..self }
+    }
+
+    /// Collects what a model wrote, for it to be counted.
+    pub fn collect(&mut self, provider: &'static dyn Api) {
+        self.text = Some(String::new());
+        if let How::Same(_) = self.how {
+            self.reader = Some(provider.reader());
+        }
     }
 
     /// Takes what came; gives what goes to the client in its place, `None` if that is the same.
@@ -81,7 +93,10 @@ impl Relay {
     }
 
     fn pass(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let (seen, begun) = (&mut self.seen, &mut self.begun);
+        let (seen, begun, text) = (&mut self.seen, &mut self.begun, &mut self.text);
+        if let (Some(reader), Some(text)) = (&mut self.reader, text.as_mut()) {
+            reader.read(bytes, &mut |event| collect(&event, text));
+        }
         match &mut self.how {
             How::Same(same) => same.feed(bytes, seen, begun),
             How::Task { frames, format } => {
@@ -102,6 +117,9 @@ impl Relay {
                 reader.read(bytes, &mut |event| {
                     *begun |= !matches!(event, Event::Ping);
                     note(&event, seen);
+                    if let Some(text) = text {
+                        collect(&event, text);
+                    }
                     writer.write(&event, &mut out);
                 });
                 Some(out)
@@ -271,6 +289,17 @@ pub fn rename_model(json: &[u8], name: &str) -> Option<Vec<u8>> {
         return None;
     }
     Some(json::splice(json, &[json::Edit { at: start..start.checked_add(found.len())?, with }]))
+}
+
+fn collect(event: &Event<'_>, text: &mut String) {
+    match event {
+        Event::Text { text: said, .. } | Event::Refusal { text: said, .. } | Event::Thinking { text: said, .. } => {
+            text.push_str(said);
+        }
+        Event::ToolStart { name, .. } => text.push_str(name),
+        Event::ToolArguments { json, .. } => text.push_str(json),
+        _ => {}
+    }
 }
 
 /// What a translated event says of the answer.

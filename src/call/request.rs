@@ -4,7 +4,7 @@ use super::attempt::Place;
 use super::plan::same;
 use super::{Call, Chat, Ending, Outcome, Planned, Ready, Step, Work};
 use crate::error::{Error, Fault, Kind};
-use crate::http::{Change, Reply};
+use crate::http::{Change, Edits, Reply};
 use crate::json;
 use crate::provider::Ask;
 
@@ -51,6 +51,9 @@ impl Call {
         self.told = Some(status);
         let mut reply = Reply::json(status, body);
         reply.headers.push("x-sluice-attempts", self.attempts.len().to_string());
+        let mut limits = Edits::default();
+        self.say_limits(&mut limits);
+        reply.headers = reply.headers.with(&limits);
         Step::reply(reply)
     }
 

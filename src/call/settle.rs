@@ -1,10 +1,14 @@
 //! When an attempt or a call is over: cool-downs, the log entry, the samples.
 
 use super::gateway::{Over, Refused};
+use super::holding::Done;
 use super::{Attempted, Call, Chat, Ending, Outcome, Work};
+use crate::chat::Usage;
 use crate::error::Kind;
 use crate::host::{Host, Millis};
+use crate::price::Nanos;
 use crate::provider::Auth;
+use crate::quota::Amounts;
 use crate::route::{Cooldowns, MAX_COOLDOWN};
 use crate::telemetry::{self, AttemptEntry, Entry, Labels, Sample};
 use std::rc::Rc;
@@ -18,6 +22,8 @@ pub struct Report {
     /// For the access log.
     pub log: Vec<u8>,
     pub samples: Vec<Sample>,
+    /// Lines for the process's own log.
+    pub notes: Vec<String>,
 }
 
 pub fn report(over: &Over<'_>, host: &dyn Host) -> Option<Report> {
@@ -42,10 +48,13 @@ fn refused_report(refused: &Refused, path: &str, duration: Millis) -> Report {
         ended: if error.is_some() { "error" } else { "complete" },
         error,
         duration_ms: duration,
+        limits: refused.limit.as_slice(),
         ..Entry::default()
     };
     let labels = Labels { dialect: Some(refused.dialect), ..Labels::default() };
-    Report { log: entry.to_json(), samples: vec![telemetry::request(&labels, refused.status, error)] }
+    let mut samples = vec![telemetry::request(&labels, refused.status, error)];
+    samples.extend(refused.limit.as_ref().and_then(telemetry::limit));
+    Report { log: entry.to_json(), samples, notes: Vec::new() }
 }
 
 impl Call {
@@ -107,6 +116,8 @@ impl Call {
     /// The end of the call, however it came.
     fn report(&mut self, host: &dyn Host) -> Report {
         let now = host.now();
+        let left = self.ending == Ending::Open && host.client_left();
+        let (cost, done) = self.charge(left, host);
         let last = self.attempts.last();
         let answered = last.is_some_and(|attempt| attempt.outcome != Outcome::Pending);
         let status = if answered { last.map_or(0, |attempt| attempt.status) } else { 0 };
@@ -114,7 +125,7 @@ impl Call {
             Ending::Complete => ("complete", None),
             Ending::Error(kind) => ("error", Some(kind)),
             Ending::Cut => ("provider_cut", Some(Kind::BadAnswer)),
-            Ending::Open if host.client_left() => ("client_left", None),
+            Ending::Open if left => ("client_left", None),
             Ending::Open => ("provider_cut", Some(Kind::BadAnswer)),
         };
         let error = error.map(Kind::name);
@@ -152,6 +163,13 @@ impl Call {
                 samples.push(telemetry::cooldown(name));
             }
         }
+        samples.extend(cost.filter(|cost| *cost > 0).map(|cost| telemetry::cost(&labels, cost)));
+        samples.extend(done.entries.iter().filter_map(telemetry::limit));
+        samples.extend(done.crossed.iter().map(|(limit, percent)| telemetry::threshold(limit, *percent)));
+        if done.lost > 0 {
+            samples.push(telemetry::lost(done.lost as u64));
+        }
+        let notes = done.crossed.iter().map(|(limit, percent)| format!("limit {limit}: {percent} % used")).collect();
         for (provider, field) in &self.losses {
             samples.push(telemetry::loss(self.provider(*provider).map(|p| Rc::clone(&p.name)), field));
         }
@@ -174,8 +192,61 @@ impl Call {
             time_to_first_byte_ms: first,
             duration_ms: duration,
             losses: self.losses.iter().map(|(_, field)| *field).collect(),
+            cost_usd: cost,
+            limits: &done.entries,
         };
-        Report { log: entry.to_json(), samples }
+        Report { log: entry.to_json(), samples, notes }
+    }
+
+    /// Settles the call's limits; what it cost. An attempt that failed costs nothing.
+    fn charge(&mut self, left: bool, host: &dyn Host) -> (Option<Nanos>, Done) {
+        let mut amounts = Amounts::default();
+        let (mut cost, mut provider) = (None, None);
+        let last = self.attempts.last().filter(|last| match last.outcome {
+            Outcome::Answered => true,
+            // It was asked, and nobody told it that its answer is not waited for any longer.
+            Outcome::Pending => left,
+            Outcome::Failed { .. } => false,
+        });
+        if let Some(last) = last {
+            amounts.requests = 1;
+            match &self.work {
+                Work::Pass { provider: index, .. } => provider = Some(*index),
+                Work::Chat(chat) => {
+                    let planned = chat.plan.get(last.planned);
+                    provider = planned.and_then(|planned| self.target(chat, planned)).map(|target| target.provider);
+                    if let (Some(planned), Some(usage)) = (planned, self.used(chat, last)) {
+                        amounts.input_tokens = usage.input;
+                        amounts.output_tokens = usage.output;
+                        let name = provider.and_then(|index| self.provider(index)).map(|provider| &*provider.name);
+                        let price = self.policy.prices.find(name.unwrap_or_default(), &planned.model);
+                        cost = price.map(|price| price.cost(&usage));
+                        amounts.usd = cost.unwrap_or(0);
+                    }
+                }
+            }
+        }
+        (cost, self.settle(&amounts, provider, host))
+    }
+
+    /// What an attempt used: as its provider says, else as it was counted here, where a limit needs that.
+    fn used(&self, chat: &Chat, last: &Attempted) -> Option<Usage> {
+        if !self.counts() || (self.usage.is_some() && self.ending == Ending::Complete) {
+            return self.usage;
+        }
+        let planned = chat.plan.get(last.planned)?;
+        let mut usage = self.usage.unwrap_or_default();
+        if usage.input == 0 {
+            usage.input = planned.input.likely();
+        }
+        let answered = last.outcome == Outcome::Answered;
+        let output = match chat.task {
+            // What was reserved counts: nothing better is known.
+            Some(_) if answered && self.usage.is_none() => planned.output,
+            _ => self.delivered_tokens(),
+        };
+        usage.output = usage.output.max(output);
+        Some(usage)
     }
 
     /// The status as the client saw it: a failed attempt's is what its error is told as.

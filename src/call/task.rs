@@ -33,6 +33,10 @@ pub struct Task {
 }
 
 impl Task {
+    pub(super) fn is_form(&self) -> bool {
+        self.fields.is_some()
+    }
+
     pub(super) fn new(format: &'static Format, content_type: String, fields: Option<Vec<Range<usize>>>) -> Self {
         Self { format, content_type, fields, request: OnceCell::new() }
     }

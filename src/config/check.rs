@@ -113,7 +113,7 @@ impl<'v> Reader<'v> {
     }
 
     /// A protobuf `Struct` has only doubles, whole ones to 2^53.
-    fn count(&mut self, node: &Node) -> Option<u64> {
+    pub(super) fn count(&mut self, node: &Node) -> Option<u64> {
         const MOST: f64 = 9_007_199_254_740_992.0;
         match node {
             Node::Number(number) if number.fract() == 0.0 && (1.0..=MOST).contains(number) => Some(*number as u64),

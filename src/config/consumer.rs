@@ -7,7 +7,8 @@ use crate::consumer::{Anonymous, Claims, Consumer, Consumers, KEY_HEADERS, Key, 
 /// What a consumer is, apart from what it is known by.
 const CONSUMER: &[&str] =
     &["name", "team", "tier", "labels", "models", "target_models", "regions", "not_after", "disabled"];
-const KNOWN_BY: &[&str] = &["key_sha256", "keys", "subjects", "peers"];
+/// `limits` are read with all others.
+const KNOWN_BY: &[&str] = &["key_sha256", "keys", "subjects", "peers", "limits"];
 
 impl<'v> Reader<'v> {
     /// `None`: everybody may call.
@@ -170,7 +171,7 @@ impl<'v> Reader<'v> {
         node.get(name).and_then(|list| self.all_texts(list))
     }
 
-    fn all_texts(&mut self, list: &'v Node) -> Option<Vec<String>> {
+    pub(super) fn all_texts(&mut self, list: &'v Node) -> Option<Vec<String>> {
         let items = self.list(list);
         Some(items.iter().filter_map(|item| self.text(item)).map(str::to_owned).collect())
     }

@@ -1,11 +1,13 @@
 //! The configuration document, checked into a policy. All that is wrong with it is found at once, each with its path.
 //!
-//! May use: api, consumer, error, host, json, provider, route, secret.
+//! May use: api, consumer, error, host, json, limit, price, provider, quota, route, secret.
 
 mod check;
 mod consumer;
+mod limit;
 mod model;
 mod node;
+mod price;
 mod provider;
 mod reader;
 mod structure;
@@ -14,6 +16,8 @@ mod suggest;
 use crate::consumer::Consumers;
 use crate::error::Kind;
 use crate::json::Tree;
+use crate::limit::Limits;
+use crate::price::PriceList;
 use crate::provider::Provider;
 use crate::route::Model;
 use node::Node;
@@ -41,6 +45,9 @@ pub struct Policy {
     pub on_loss: OnLoss,
     /// Who may call; `None`: everybody.
     pub consumers: Option<Consumers>,
+    pub limits: Limits,
+    /// What upstream models cost.
+    pub prices: PriceList,
     /// Where paths go that no dialect knows; `None`: 404.
     pub other_paths: Option<OtherPaths>,
 }

@@ -1,6 +1,7 @@
 //! Walks the document; goes on after a problem, so that all of them are told.
 
 use super::check::{Env, Reader};
+use super::limit::Around;
 use super::node::Node;
 use super::{AnswerModel, OnLoss, Policy, Problem, RETRY_KINDS, Role};
 use crate::route::Retry;
@@ -48,6 +49,8 @@ impl<'v> Reader<'v> {
             "other_paths",
             "authentication",
             "consumers",
+            "limits",
+            "prices",
         ];
         let top = self.document;
         self.fields(top, KNOWN)?;
@@ -59,10 +62,15 @@ impl<'v> Reader<'v> {
         let drop = self.word_in(top, "on_loss", &["refuse", "drop"]) == Some(1);
         let other_paths = top.get("other_paths").and_then(|node| self.other_paths(node, &providers));
         let consumers = self.consumers(top);
+        let models = models.unwrap_or_default();
+        let prices = top.get("prices").map(|node| self.prices(node)).unwrap_or_default();
+        let limits = self.limits(top, &Around { providers: &providers, models: &models, prices: &prices });
         Some(Policy {
             consumers,
+            limits,
+            prices,
             providers,
-            models: models.unwrap_or_default(),
+            models,
             answer_model: if asked { AnswerModel::Asked } else { AnswerModel::Provider },
             on_loss: if drop { OnLoss::Drop } else { OnLoss::Refuse },
             other_paths,

@@ -6,9 +6,21 @@ const PLACES: i32 = 9;
 /// A billion dollars: what is written is a mistake.
 const MOST: u64 = 1_000_000_000_000_000_000;
 
+/// Writes billionths as dollars: a JSON number, exactly.
+pub fn dollars(out: &mut Vec<u8>, amount: u64) {
+    let (whole, part) = (amount / 1_000_000_000, amount % 1_000_000_000);
+    out.extend_from_slice(whole.to_string().as_bytes());
+    if part > 0 {
+        let digits = part.to_string();
+        out.push(b'.');
+        out.extend((digits.len()..9).map(|_| b'0'));
+        out.extend_from_slice(digits.trim_end_matches('0').as_bytes());
+    }
+}
+
 /// Reads an amount of dollars as billionths: `2.5`, `0.075`, `1e-7`, also as a JSON number prints. No float on the way:
 /// what cannot be said exactly is refused, with the reason.
-pub(super) fn billionths(text: &str) -> Result<u64, &'static str> {
+pub fn billionths(text: &str) -> Result<u64, &'static str> {
     const NO_AMOUNT: &str = "must be an amount of dollars as a decimal number: 2.50";
     const FINE: &str = "has more than nine digits after the point";
     const LARGE: &str = "is too large an amount";

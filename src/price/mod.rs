@@ -11,6 +11,7 @@
 mod decimal;
 mod list;
 
+pub use decimal::{billionths as nanos, dollars};
 pub use list::{PriceList, Tier, Written, Wrong};
 
 use crate::chat::Usage;

@@ -39,6 +39,23 @@ pub enum Unit {
     Usd,
 }
 
+impl Unit {
+    pub const ALL: [Self; 6] =
+        [Self::Requests, Self::Concurrent, Self::Tokens, Self::InputTokens, Self::OutputTokens, Self::Usd];
+
+    /// As in the configuration and in logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Concurrent => "concurrent",
+            Self::Tokens => "tokens",
+            Self::InputTokens => "input_tokens",
+            Self::OutputTokens => "output_tokens",
+            Self::Usd => "usd",
+        }
+    }
+}
+
 /// What a call uses, at most or in truth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Amounts {

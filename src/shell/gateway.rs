@@ -123,6 +123,9 @@ impl HttpContext for GatewayContext {
             if hostcalls::set_property(vec![LOG], Some(&report.log)).is_err() {
                 log::error!("Envoy did not take the log entry");
             }
+            for note in &report.notes {
+                log::warn!("sluice: {note}");
+            }
             record(report.samples);
         }
     }

@@ -1,6 +1,7 @@
 use super::gateway::GatewayContext;
 use super::host::Envoy;
 use super::provider::ProviderContext;
+use crate::call::prepare;
 use crate::config::{self, Policy, Role};
 use crate::route::Cooldowns;
 use proxy_wasm::hostcalls;
@@ -32,7 +33,8 @@ impl RootContext for Root {
             _ => hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size).ok().flatten().unwrap_or_default(),
         };
         match config::load(&document, &|name| std::env::var(name).ok()) {
-            Ok(Role::Gateway(policy)) => {
+            Ok(Role::Gateway(mut policy)) => {
+                prepare(&mut policy, &Envoy);
                 for target in policy.models.iter().flat_map(|model| &model.targets) {
                     Cooldowns(&Envoy).prepare(&target.key);
                 }

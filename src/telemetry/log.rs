@@ -1,6 +1,8 @@
 use crate::chat::Usage;
 use crate::host::Millis;
 use crate::json::{quote, write};
+use crate::price::{Nanos, dollars};
+use std::rc::Rc;
 
 /// One call, for the access log: property `sluice.log`. Members that are not known are left out.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +31,21 @@ pub struct Entry<'a> {
     pub time_to_first_byte_ms: Option<Millis>,
     pub duration_ms: Millis,
     pub losses: Vec<&'static str>,
+    /// In billionths of a dollar.
+    pub cost_usd: Option<Nanos>,
+    pub limits: &'a [LimitEntry],
+}
+
+/// A limit that held for a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitEntry {
+    pub name: Rc<str>,
+    pub unit: &'static str,
+    /// `held`, `reported` (it had no room, and is only reported), `rerouted`, `refused`.
+    pub outcome: &'static str,
+    /// In the unit; of money, billionths of a dollar.
+    pub reserved: u64,
+    pub settled: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -96,6 +113,18 @@ impl Entry<'_> {
             write::number(&mut json, "time_to_first_byte_ms", time);
         }
         write::number(&mut json, "duration_ms", self.duration_ms);
+        if let Some(cost) = self.cost_usd {
+            write::field(&mut json, "cost_usd");
+            dollars(&mut json, cost);
+        }
+        if !self.limits.is_empty() {
+            write::field(&mut json, "limits");
+            json.push(b'[');
+            for limit in self.limits {
+                limit.write(&mut json);
+            }
+            json.push(b']');
+        }
         if !self.losses.is_empty() {
             write::field(&mut json, "losses");
             json.push(b'[');
@@ -124,6 +153,26 @@ impl AttemptEntry<'_> {
     }
 }
 
+impl LimitEntry {
+    fn write(&self, json: &mut Vec<u8>) {
+        write::comma(json);
+        json.push(b'{');
+        write::text(json, "name", &self.name);
+        write::text(json, "unit", self.unit);
+        write::text(json, "outcome", self.outcome);
+        for (name, amount) in [("reserved", self.reserved), ("settled", self.settled)] {
+            match self.unit {
+                "usd" => {
+                    write::field(json, name);
+                    dollars(json, amount);
+                }
+                _ => write::number(json, name, amount),
+            }
+        }
+        json.push(b'}');
+    }
+}
+
 impl UsageEntry {
     fn write(&self, json: &mut Vec<u8>) {
         json.push(b'{');
@@ -144,7 +193,7 @@ fn known(json: &mut Vec<u8>, name: &'static str, value: Option<&str>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{AttemptEntry, Entry, UsageEntry};
+    use super::{AttemptEntry, Entry, LimitEntry, UsageEntry};
 
     #[test]
     fn what_is_not_known_is_left_out() {
@@ -182,13 +231,20 @@ mod tests {
             time_to_first_byte_ms: Some(10),
             duration_ms: 1234,
             losses: vec!["top_k", "seed"],
+            cost_usd: Some(12_034_500),
+            limits: &[
+                LimitEntry { name: "a".into(), unit: "tokens", outcome: "held", reserved: 9, settled: 5 },
+                LimitEntry { name: "b".into(), unit: "usd", outcome: "refused", reserved: 2_000_000_001, settled: 0 },
+            ],
         };
         let expected = concat!(
             r#"{"dialect":"anthropic","path":"/v1/messages","operation":"chat","model":"asked","target_model":"m","provider":"q","consumer":"search","stream":true,"#,
             r#""status":200,"ended":"error","error":"timeout","attempts":[{"provider":"p","cluster":"c","model":"m","status":0,"#,
             r#""outcome":"timeout","duration_ms":7},{"provider":"q","cluster":"c","model":"m","status":200,"outcome":"ok","#,
             r#""duration_ms":7}],"usage":{"input":1,"cached_input":2,"cache_write":3,"output":4,"#,
-            r#""reasoning":18446744073709551615},"time_to_first_byte_ms":10,"duration_ms":1234,"losses":["top_k","seed"]}"#,
+            r#""reasoning":18446744073709551615},"time_to_first_byte_ms":10,"duration_ms":1234,"#,
+            r#""cost_usd":0.0120345,"limits":[{"name":"a","unit":"tokens","outcome":"held","reserved":9,"settled":5},"#,
+            r#"{"name":"b","unit":"usd","outcome":"refused","reserved":2.000000001,"settled":0}],"losses":["top_k","seed"]}"#,
         );
         assert_eq!(String::from_utf8(entry.to_json()).unwrap(), expected);
     }

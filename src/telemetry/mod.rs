@@ -3,13 +3,13 @@
 //! Labels stand in a metric's name as `;key=value`, for Envoy's `stats_tags` to lift out; their values come from the
 //! configuration and from fixed lists, never from a client. Durations are in milliseconds.
 //!
-//! May use: chat, host, json.
+//! May use: chat, host, json, price.
 //!
 //! To add a metric: a function here that gives its [`Sample`], and its row in `docs/observability.md`.
 
 mod log;
 
-pub use log::{AttemptEntry, Entry};
+pub use log::{AttemptEntry, Entry, LimitEntry};
 
 use crate::chat::Usage;
 use crate::host::Millis;
@@ -32,11 +32,29 @@ pub struct Sample {
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Metric {
-    Requests { status: u16, error: Option<&'static str> },
-    Attempts { outcome: &'static str },
-    Losses { field: &'static str },
+    Requests {
+        status: u16,
+        error: Option<&'static str>,
+    },
+    Attempts {
+        outcome: &'static str,
+    },
+    Losses {
+        field: &'static str,
+    },
     Cooldowns,
-    Tokens { kind: &'static str },
+    /// Of a limit, whose name stands in the place of the model's.
+    Limit {
+        what: &'static str,
+    },
+    Threshold {
+        percent: u8,
+    },
+    Lost,
+    Cost,
+    Tokens {
+        kind: &'static str,
+    },
     Duration,
     FirstToken,
     PerToken,
@@ -57,10 +75,8 @@ pub const OTHER: &str = "other";
 impl Name {
     pub fn instrument(&self) -> Instrument {
         match self.metric {
-            Metric::Requests { .. } | Metric::Attempts { .. } | Metric::Losses { .. } | Metric::Cooldowns => {
-                Instrument::Counter
-            }
             Metric::Tokens { .. } | Metric::Duration | Metric::FirstToken | Metric::PerToken => Instrument::Histogram,
+            _ => Instrument::Counter,
         }
     }
 }
@@ -78,6 +94,12 @@ impl fmt::Display for Name {
             }
             Metric::Attempts { outcome } => write!(f, "sluice_attempts_total;provider={provider};outcome={outcome}"),
             Metric::Losses { field } => write!(f, "sluice_losses_total;provider={provider};field={field}"),
+            Metric::Limit { what } => write!(f, "{what};limit={model}"),
+            Metric::Threshold { percent } => {
+                write!(f, "sluice_limit_threshold_total;limit={model};percent={percent}")
+            }
+            Metric::Lost => f.write_str("sluice_limit_lost_total"),
+            Metric::Cost => write!(f, "sluice_cost_nanodollars_total;model={model};provider={provider}"),
             Metric::Cooldowns => write!(f, "sluice_cooldowns_total;provider={provider}"),
             Metric::Tokens { kind } => {
                 write!(f, "gen_ai_client_token_usage;model={model};provider={provider};type={kind}")
@@ -112,6 +134,36 @@ pub fn loss(provider: Option<Rc<str>>, field: &'static str) -> Sample {
 
 pub fn cooldown(provider: Option<Rc<str>>) -> Sample {
     of_provider(Metric::Cooldowns, provider)
+}
+
+/// A call that a limit had no room for. `outcome`: as in the log.
+pub fn limit(limit: &LimitEntry) -> Option<Sample> {
+    let what = match limit.outcome {
+        "refused" => "sluice_limit_refusals_total",
+        "reported" => "sluice_limit_reports_total",
+        "rerouted" => "sluice_limit_reroutes_total",
+        _ => return None,
+    };
+    Some(of_limit(Metric::Limit { what }, &limit.name))
+}
+
+/// So much of a limit is used.
+pub fn threshold(limit: &Rc<str>, percent: u8) -> Sample {
+    of_limit(Metric::Threshold { percent }, limit)
+}
+
+fn of_limit(metric: Metric, limit: &Rc<str>) -> Sample {
+    Sample { name: Name { metric, dialect: None, model: Some(Rc::clone(limit)), provider: None }, value: 1 }
+}
+
+/// Limits in which a call could not be counted.
+pub fn lost(count: u64) -> Sample {
+    Sample { name: Name { metric: Metric::Lost, dialect: None, model: None, provider: None }, value: count }
+}
+
+/// In billionths of a dollar.
+pub fn cost(labels: &Labels, cost: u64) -> Sample {
+    of_model(Metric::Cost, labels, cost)
 }
 
 pub fn tokens(labels: &Labels, usage: &Usage) -> [Sample; 2] {

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use sluice::call::{Next, Shared, Step};
+use sluice::call::{Next, Shared, Step, prepare};
 use sluice::config::{self, Policy, Role};
 use sluice::http::{Change, Headers};
 use sluice::route::Cooldowns;
@@ -105,8 +105,9 @@ impl Module for Native {
         let document = host.configurations.get(&id).cloned().unwrap_or_default();
         let env = |name: &str| ENVIRONMENT.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string());
         match config::load(&document, &env) {
-            Ok(Role::Gateway(policy)) => {
+            Ok(Role::Gateway(mut policy)) => {
                 let proxy = Proxy::new(host);
+                prepare(&mut policy, &proxy);
                 for target in policy.models.iter().flat_map(|model| &model.targets) {
                     Cooldowns(&proxy).prepare(&target.key);
                 }

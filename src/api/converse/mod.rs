@@ -26,11 +26,11 @@ pub mod fuzz;
 mod tests;
 
 use super::shared::{self, wire::decoded};
-use super::{Api, Asked, Form, Line, Named, Operation, Seen, Spliced, Target, Verdict, Written};
+use super::{Api, Asked, Bounds, Form, Line, Named, Operation, Seen, Spliced, Target, Verdict, Written, bound_within};
 use crate::chat::{Answer, Request};
 use crate::error::Error;
 use crate::framing::{self, eventstream};
-use crate::json::{Tree, Value};
+use crate::json::{Edit, Tree, Value};
 use std::borrow::Cow;
 
 pub struct Converse;
@@ -115,6 +115,15 @@ impl Api for Converse {
 
     fn read_error(&self, status: u16, body: &[u8]) -> Error {
         errors::read(status, Tree::default().read(body).ok())
+    }
+
+    fn bounds(&self, body: Value<'_>) -> Bounds {
+        let tokens = body.at(&["inferenceConfig", "maxTokens"]).and_then(|most| most.count());
+        Bounds { tokens, answers: 1 }
+    }
+
+    fn bound(&self, body: Value<'_>, _: &str, tokens: u64) -> Edit {
+        bound_within(body, "inferenceConfig", "maxTokens", tokens)
     }
 
     fn splice(&self, _: Value<'_>, _: &Target<'_>) -> Spliced {

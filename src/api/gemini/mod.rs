@@ -27,10 +27,13 @@ pub mod fuzz;
 mod tests;
 
 use super::shared::{self, wire::decoded};
-use super::{Api, Asked, Form, Line, Named, Operation, Reader, SSE, Seen, Spliced, Target, Verdict, Writer, Written};
+use super::{
+    Api, Asked, Bounds, Form, Line, Named, Operation, Reader, SSE, Seen, Spliced, Target, Verdict, Writer, Written,
+    bound_within,
+};
 use crate::chat::{Answer, Request};
 use crate::error::Error;
-use crate::json::Value;
+use crate::json::{Edit, Value};
 use std::borrow::Cow;
 
 pub struct Gemini;
@@ -126,6 +129,24 @@ impl Api for Gemini {
 
     fn read_error(&self, status: u16, body: &[u8]) -> Error {
         errors::read(status, body)
+    }
+
+    fn bounds(&self, body: Value<'_>) -> Bounds {
+        let config = wire::get(&body, "generationConfig");
+        let count = |name| config.and_then(|config| wire::unsigned(&config, name).ok().flatten());
+        Bounds { tokens: count("maxOutputTokens"), answers: count("candidateCount").unwrap_or(1).max(1) }
+    }
+
+    fn bound(&self, body: Value<'_>, _: &str, tokens: u64) -> Edit {
+        let config = wire::get(&body, "generationConfig").filter(Value::is_object);
+        match config.and_then(|config| wire::get(&config, "maxOutputTokens")) {
+            // Under whichever of its two names it stands.
+            Some(known) => Edit { at: known.span(), with: tokens.to_string().into_bytes() },
+            None => match config {
+                Some(config) => config.set("maxOutputTokens", tokens.to_string()),
+                None => bound_within(body, "generationConfig", "maxOutputTokens", tokens),
+            },
+        }
     }
 
     /// The model is named by the path. A body that names it too must say the same.

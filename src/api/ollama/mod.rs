@@ -20,11 +20,13 @@ pub mod fuzz;
 #[cfg(test)]
 mod tests;
 
-use super::{Api, Asked, Line, Named, Operation, Seen, Spliced, Target, Verdict, Written, shared};
+use super::{
+    Api, Asked, Bounds, Line, Named, Operation, Seen, Spliced, Target, Verdict, Written, bound_within, shared,
+};
 use crate::chat::{Answer, Request};
 use crate::error::Error;
 use crate::framing;
-use crate::json::{Value, write as put};
+use crate::json::{Edit, Value, write as put};
 use std::borrow::Cow;
 
 pub struct Ollama;
@@ -112,6 +114,16 @@ impl Api for Ollama {
 
     fn read_error(&self, status: u16, body: &[u8]) -> Error {
         shared::error::read(status, body)
+    }
+
+    fn bounds(&self, body: Value<'_>) -> Bounds {
+        // A number below 0 means no bound.
+        let tokens = body.at(&["options", "num_predict"]).and_then(|most| most.count());
+        Bounds { tokens, answers: 1 }
+    }
+
+    fn bound(&self, body: Value<'_>, _: &str, tokens: u64) -> Edit {
+        bound_within(body, "options", "num_predict", tokens)
     }
 
     fn splice(&self, body: Value<'_>, target: &Target<'_>) -> Spliced {

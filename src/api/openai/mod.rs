@@ -19,10 +19,10 @@ mod tests;
 mod tests_errors;
 
 use super::shared::{error, models, wire};
-use super::{Api, Asked, Line, Named, Operation, Reader, Seen, Spliced, Target, Verdict, Writer, Written};
+use super::{Api, Asked, Bounds, Line, Named, Operation, Reader, Seen, Spliced, Target, Verdict, Writer, Written};
 use crate::chat::{Answer, Request};
 use crate::error::Error;
-use crate::json::Value;
+use crate::json::{Edit, Value};
 use std::borrow::Cow;
 
 pub struct OpenAi;
@@ -74,6 +74,18 @@ impl Api for OpenAi {
 
     fn write_request(&self, request: &Request, target: &Target<'_>) -> Written {
         write::request(request, target)
+    }
+
+    fn bounds(&self, body: Value<'_>) -> Bounds {
+        let count = |name| body.get(name).and_then(|number: Value<'_>| number.count());
+        // With both, most believe the newer one; a few the other.
+        let tokens = count("max_completion_tokens").max(count("max_tokens"));
+        Bounds { tokens, answers: count("n").unwrap_or(1).max(1) }
+    }
+
+    fn bound(&self, body: Value<'_>, model: &str, tokens: u64) -> Edit {
+        let newer = write::reasons(model) || body.get("max_completion_tokens").is_some();
+        body.set(if newer { "max_completion_tokens" } else { "max_tokens" }, tokens.to_string())
     }
 
     fn read_answer(&self, body: &[u8]) -> Result<Answer, Error> {

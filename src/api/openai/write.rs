@@ -66,7 +66,7 @@ fn bare(model: &str) -> &str {
 }
 
 /// The models that refuse `max_tokens`: those that reason. Compatible servers know only the old name.
-fn reasons(model: &str) -> bool {
+pub(super) fn reasons(model: &str) -> bool {
     ["o1", "o3", "o4", "gpt-5"].iter().any(|start| bare(model).starts_with(start))
 }
 

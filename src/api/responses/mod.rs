@@ -25,11 +25,11 @@ pub mod fuzz;
 mod tests;
 
 use super::shared::{error, models, wire};
-use super::{Api, Asked, Line, Named, Operation, Reader, Seen, Spliced, Target, Verdict, Writer, Written};
+use super::{Api, Asked, Bounds, Line, Named, Operation, Reader, Seen, Spliced, Target, Verdict, Writer, Written};
 use crate::chat::{Answer, Request};
 use crate::error::Error;
 use crate::framing::{self, sse};
-use crate::json::Value;
+use crate::json::{Edit, Value};
 use std::borrow::Cow;
 
 /// Largest event: the last one has the whole answer, with the images in it as base64.
@@ -94,6 +94,14 @@ impl Api for Responses {
 
     fn read_error(&self, status: u16, body: &[u8]) -> Error {
         error::read(status, body)
+    }
+
+    fn bounds(&self, body: Value<'_>) -> Bounds {
+        Bounds { tokens: body.get("max_output_tokens").and_then(|most| most.count()), answers: 1 }
+    }
+
+    fn bound(&self, body: Value<'_>, _: &str, tokens: u64) -> Edit {
+        body.set("max_output_tokens", tokens.to_string())
     }
 
     fn splice(&self, body: Value<'_>, target: &Target<'_>) -> Spliced {

@@ -1,0 +1,264 @@
+//! What a call holds of its limits while it runs, and what becomes of that when it is over.
+
+use super::{Call, Work};
+use crate::host::{Host, Millis};
+use crate::http::Edits;
+use crate::limit::Limit;
+use crate::quota::{Amounts, MAX_TTL, Quota, Reservation, Settled, Standing, Table, Unit, When};
+use crate::telemetry::LimitEntry;
+use crate::tokens;
+use std::rc::Rc;
+
+/// A reservation's deadline is moved when so much of it is over.
+const EXTEND: Millis = 60_000;
+
+/// What OpenAI's clients read of limits; Envoy's order of names is that of the list.
+const HEADERS: [[&str; 3]; 2] = [
+    ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"],
+    ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"],
+];
+
+/// What a call holds.
+pub(super) struct Meter {
+    pub(super) held: Vec<Held>,
+    upper: Amounts,
+    /// When the deadline was last moved.
+    extended: Millis,
+    /// For clients: of requests, of tokens.
+    standings: [Option<Standing>; 2],
+    /// What went to the client, for an answer that does not say what it used.
+    delivered: Option<tokens::Counter>,
+    /// A limit counts tokens or money.
+    counts: bool,
+    /// The limit that sent the call to another model than was asked for.
+    rerouted: Option<Rc<Limit>>,
+}
+
+pub(super) struct Held {
+    /// The provider that these limits count; `None`: all.
+    pub(super) provider: Option<usize>,
+    /// In the order that they were asked in.
+    pub(super) limits: Vec<Rc<Limit>>,
+    pub(super) reservation: Reservation,
+}
+
+/// What settling has brought.
+#[derive(Default)]
+pub(super) struct Done {
+    pub entries: Vec<LimitEntry>,
+    /// Limits and percent.
+    pub crossed: Vec<(Rc<str>, u8)>,
+    /// Limits of which the counter was lost.
+    pub lost: usize,
+}
+
+impl Meter {
+    pub(super) fn new(upper: Amounts, now: Millis, counts: bool, rerouted: Option<Rc<Limit>>) -> Self {
+        Self { held: Vec::new(), upper, extended: now, standings: [None; 2], delivered: None, counts, rerouted }
+    }
+
+    pub(super) fn release(self, quota: &Quota<'_>, now: Millis) {
+        for held in self.held {
+            settle(quota, held.reservation, &Amounts::default(), now);
+        }
+    }
+
+    /// The tightest limit of each kind is what clients are told of.
+    pub(super) fn stand(&mut self) {
+        for held in &self.held {
+            for (index, standing) in held.reservation.standings() {
+                let Some(limit) = held.limits.get(index).filter(|limit| limit.is_enforced()) else { continue };
+                let Some(place) = family(limit.rule.unit).and_then(|at| self.standings.get_mut(at)) else { continue };
+                if place.is_none_or(|known| standing.remaining < known.remaining) {
+                    *place = Some(*standing);
+                }
+            }
+        }
+    }
+}
+
+/// Tries again what other workers were always first at; what is left then lapses at its deadline.
+fn settle(quota: &Quota<'_>, reservation: Reservation, used: &Amounts, now: Millis) -> Settled {
+    let mut all = quota.settle(reservation, used, now, &mut Vec::new());
+    for _ in 0..8 {
+        let Some(left) = all.left.take() else { break };
+        let more = quota.settle(left, used, now, &mut Vec::new());
+        all.crossed.extend(more.crossed);
+        all.lost = all.lost.saturating_add(more.lost);
+        all.left = more.left;
+    }
+    all
+}
+
+pub(super) fn family(unit: Unit) -> Option<usize> {
+    match unit {
+        Unit::Requests => Some(0),
+        Unit::Tokens | Unit::InputTokens | Unit::OutputTokens => Some(1),
+        Unit::Concurrent | Unit::Usd => None,
+    }
+}
+
+pub(super) fn told(standings: &[Option<Standing>; 2]) -> Vec<(&'static str, String)> {
+    let mut all = Vec::new();
+    for ([limit, remaining, reset], standing) in HEADERS.into_iter().zip(standings) {
+        let Some(standing) = standing else { continue };
+        all.push((limit, standing.limit.to_string()));
+        all.push((remaining, standing.remaining.to_string()));
+        all.push((reset, duration(standing.reset)));
+    }
+    all
+}
+
+/// As OpenAI writes it: `120ms`, `6s`, `1m30s`, `24h0m0s`.
+fn duration(time: Millis) -> String {
+    if time < 1000 && time > 0 {
+        return [&time.to_string(), "ms"].concat();
+    }
+    let seconds = time.div_ceil(1000);
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let mut text = String::new();
+    if hours > 0 {
+        text.push_str(&hours.to_string());
+        text.push('h');
+    }
+    if seconds >= 60 {
+        text.push_str(&minutes.to_string());
+        text.push('m');
+    }
+    text.push_str(&rest.to_string());
+    text.push('s');
+    text
+}
+
+impl Call {
+    /// Takes a provider's targets out of the plan.
+    pub(super) fn leave_out(&mut self, provider: usize) {
+        let policy = Rc::clone(&self.policy);
+        let Work::Chat(chat) = &mut self.work else { return };
+        let targets = policy.models.get(chat.model).map(|model| model.targets.as_slice()).unwrap_or_default();
+        chat.plan.retain(|planned| targets.get(planned.target).is_none_or(|target| target.provider != provider));
+    }
+
+    /// A call that goes on is not taken for lost.
+    pub(super) fn extend(&mut self, host: &dyn Host) {
+        let Some(meter) = &mut self.meter else { return };
+        let now = host.now();
+        if now.saturating_sub(meter.extended) < EXTEND {
+            return;
+        }
+        meter.extended = now;
+        let quota = Quota::new(Table::of(host, self.policy.limits.pages));
+        let when = When { now, ttl: MAX_TTL, failed: false };
+        for held in &mut meter.held {
+            quota.extend(&mut held.reservation, &when);
+        }
+    }
+
+    /// Whether what goes to the client must be counted.
+    pub(super) fn counts(&self) -> bool {
+        self.meter.as_ref().is_some_and(|meter| meter.counts)
+    }
+
+    /// Text that went to the client.
+    pub(super) fn delivered(&mut self, index: usize, text: &str) {
+        let Work::Chat(chat) = &self.work else { return };
+        let planned = self.attempts.get(index).and_then(|attempt| chat.plan.get(attempt.planned));
+        if let (Some(planned), Some(meter)) = (planned, self.meter.as_mut().filter(|meter| meter.counts)) {
+            let new = || tokens::Counter::new(tokens::Model::named(&planned.model));
+            meter.delivered.get_or_insert_with(new).feed(text);
+        }
+    }
+
+    pub(super) fn delivered_tokens(&self) -> u64 {
+        let delivered = self.meter.as_ref().and_then(|meter| meter.delivered.as_ref());
+        delivered.map_or(0, |counter| counter.count().likely())
+    }
+
+    /// Tells the client where its limits stand, in the place of what the provider says of the gateway's.
+    pub(super) fn say_limits(&self, edits: &mut Edits) {
+        let Some(meter) = &self.meter else { return };
+        for ([limit, remaining, reset], standing) in HEADERS.into_iter().zip(&meter.standings) {
+            if standing.is_none() {
+                for name in [limit, remaining, reset] {
+                    edits.remove(name);
+                }
+            }
+        }
+        for (name, value) in told(&meter.standings) {
+            edits.set(name, value);
+        }
+        if meter.rerouted.is_some() {
+            edits.fix("x-sluice-route-reason", "limit");
+        }
+    }
+
+    /// Takes out what was reserved and counts what was used. `provider`: whose limits are charged too.
+    pub(super) fn settle(&mut self, used: &Amounts, provider: Option<usize>, host: &dyn Host) -> Done {
+        let mut done = Done::default();
+        let Some(meter) = self.meter.take() else { return done };
+        let quota = Quota::new(Table::of(host, self.policy.limits.pages));
+        let now = host.now();
+        for held in meter.held {
+            let charged = held.provider.is_none() || held.provider == provider;
+            let used = if charged { *used } else { Amounts::default() };
+            let mut over = Vec::new();
+            for (index, standing) in held.reservation.standings() {
+                if standing.over {
+                    over.push(index);
+                }
+            }
+            let settled = settle(&quota, held.reservation, &used, now);
+            let lost = settled.left.map_or(0, |_| 1);
+            done.lost = done.lost.saturating_add(settled.lost).saturating_add(lost);
+            for crossed in settled.crossed {
+                let limit = held.limits.get(crossed.index);
+                done.crossed.extend(limit.map(|limit| (Rc::clone(&limit.name), crossed.percent)));
+            }
+            for (index, limit) in held.limits.iter().enumerate().filter(|_| charged) {
+                let unit = limit.rule.unit;
+                done.entries.push(LimitEntry {
+                    name: Rc::clone(&limit.name),
+                    unit: unit.name(),
+                    outcome: if over.contains(&index) { "reported" } else { "held" },
+                    reserved: meter.upper.of(unit),
+                    settled: used.of(unit),
+                });
+            }
+        }
+        if let Some(limit) = meter.rerouted {
+            let unit = limit.rule.unit;
+            let name = Rc::clone(&limit.name);
+            done.entries.push(LimitEntry {
+                name,
+                unit: unit.name(),
+                outcome: "rerouted",
+                reserved: meter.upper.of(unit),
+                settled: 0,
+            });
+        }
+        done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+
+    #[test]
+    fn durations_are_as_openai_writes_them() {
+        for (time, text) in [
+            (0, "0s"),
+            (1, "1ms"),
+            (999, "999ms"),
+            (1000, "1s"),
+            (1001, "2s"),
+            (59_000, "59s"),
+            (60_000, "1m0s"),
+            (90_000, "1m30s"),
+            (3_600_000, "1h0m0s"),
+            (90_061_000, "25h1m1s"),
+        ] {
+            assert_eq!(duration(time), text, "{time}");
+        }
+    }
+}

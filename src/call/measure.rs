@@ -1,0 +1,144 @@
+//! What a call comes to at most, before it is made.
+
+use super::{Call, Chat, Work};
+use crate::api::Api;
+use crate::chat::{Effort, Part, Request};
+use crate::error::Error;
+use crate::json::{Body, Edit, Value};
+use crate::quota::Amounts;
+use crate::task::{Operation, Shape};
+use crate::tokens::{self, Budget, Count, Model};
+use std::rc::Rc;
+
+/// Bytes of audio or of an image for each token it comes to at least: audio of 16 kbit/s, the least that is in use, has 2,000
+/// bytes a second and some ten tokens.
+const BYTES_A_TOKEN: u64 = 64;
+
+/// Tokens of an image that is made: more than any vendor's largest.
+const IMAGE: u64 = 16_384;
+
+/// What a target's answer may have at most, and the edit that makes it so. `most`: in all answers.
+pub(super) fn bounded(api: &dyn Api, body: Value<'_>, model: &str, cap: u64, most: u64) -> (u64, Option<Edit>) {
+    let bounds = api.bounds(body);
+    let share = most.checked_div(bounds.answers).unwrap_or(most).max(1);
+    let tokens = bounds.tokens.unwrap_or(cap).min(share);
+    let edit = (bounds.tokens != Some(tokens)).then(|| api.bound(body, model, tokens));
+    (tokens.saturating_mul(bounds.answers), edit)
+}
+
+impl Call {
+    /// The most that the call can use at any target of its plan. The plan keeps each target's part.
+    pub(super) fn measure(&mut self) -> Result<Amounts, Error> {
+        let mut upper = Amounts { requests: 1, concurrent: 1, ..Amounts::default() };
+        let policy = Rc::clone(&self.policy);
+        let Work::Chat(chat) = &mut self.work else { return Ok(upper) };
+        if chat.most.is_none() {
+            return Ok(upper);
+        }
+        let request = match chat.task {
+            Some(_) => None,
+            None => {
+                let dialect = chat.dialect;
+                let read = || Body::parse(&chat.body).and_then(|body| dialect.read_request(body.value())).map(Rc::new);
+                Some(chat.request.get_or_init(read).clone()?)
+            }
+        };
+        let media = request.as_ref().is_none_or(|request| has_media(request));
+        let targets = policy.models.get(chat.model).map(|model| model.targets.as_slice()).unwrap_or_default();
+        let mut plan = std::mem::take(&mut chat.plan);
+        // The first target's model is counted as well as it can be; all others within as much again.
+        let (mut first, mut rest) = (Budget::CALL, Budget::CALL);
+        let mut counted: Vec<(Model, Count)> = Vec::new();
+        for planned in &mut plan {
+            let Some(target) = targets.get(planned.target) else { continue };
+            let Some(provider) = policy.providers.get(target.provider) else { continue };
+            let mut model = Model::named(&planned.model);
+            if provider.spoken(chat.dialect).api.name() == "openai-responses" {
+                model = model.in_responses();
+            }
+            let known = counted.iter().find(|(other, _)| other.counts_like(&model)).map(|(_, count)| *count);
+            planned.input = known.unwrap_or_else(|| {
+                let budget = if counted.is_empty() { &mut first } else { &mut rest };
+                let count = match &request {
+                    Some(request) => tokens::prompt(request, model, budget),
+                    None => chat.task_input(model, budget),
+                };
+                counted.push((model, count));
+                count
+            });
+            if planned.ready.is_none() || chat.task.is_some() {
+                planned.output = match &request {
+                    Some(request) => output(request, target.max_tokens),
+                    None => chat.task_output(target.max_tokens),
+                };
+            }
+            let (input, output) = (planned.input.upper(), planned.output);
+            upper.input_tokens = upper.input_tokens.max(input);
+            upper.output_tokens = upper.output_tokens.max(output);
+            // Without a price nothing says what it costs: a limit in money has no room for it.
+            let price = policy.prices.find(&provider.name, &planned.model);
+            upper.usd = upper.usd.max(price.map_or(u64::MAX, |price| price.upper(input, output, media)));
+        }
+        chat.plan = plan;
+        chat.most = Some(upper.output_tokens);
+        Ok(upper)
+    }
+}
+
+impl Chat {
+    fn task_input(&self, model: Model, budget: &mut Budget) -> Count {
+        // Nobody charges for it.
+        if self.task.as_ref().is_some_and(|task| task.format.operation == Operation::CountTokens) {
+            return Count::Exact(0);
+        }
+        let form = self.task.as_ref().is_some_and(|task| task.format.body == Shape::Form);
+        let bytes = self.body.len() as u64;
+        match std::str::from_utf8(&self.body) {
+            // The text that a body has is counted with what stands around it.
+            Ok(text) if !form => {
+                let upper = model.text(text, budget).upper();
+                Count::estimate(upper, upper)
+            }
+            _ => Count::estimate(bytes.div_ceil(BYTES_A_TOKEN), bytes.div_ceil(BYTES_A_TOKEN)),
+        }
+    }
+
+    fn task_output(&self, cap: u64) -> u64 {
+        let Some(task) = &self.task else { return 0 };
+        match task.format.operation {
+            Operation::Embed | Operation::Rerank | Operation::Moderate | Operation::CountTokens => 0,
+            Operation::Image => {
+                let parsed = Body::parse(&self.body);
+                let n = parsed.ok().and_then(|body| body.value().get("n")?.count());
+                // A form has it too; ten are the most that vendors make.
+                n.unwrap_or(if task.is_form() { 10 } else { 1 }).max(1).saturating_mul(IMAGE)
+            }
+            Operation::Speech | Operation::Transcribe => cap.max(self.body.len() as u64),
+        }
+    }
+}
+
+/// The most that a target's answer may have of which the request is not written yet.
+fn output(request: &Request, cap: u64) -> u64 {
+    // OpenAI's Responses takes no less than 16.
+    let one = request.max_tokens.map_or_else(|| cap.saturating_add(thinking(request)), |most| most.max(16));
+    one.saturating_mul(request.n.unwrap_or(1).max(1))
+}
+
+/// What an API that counts thinking apart may add.
+fn thinking(request: &Request) -> u64 {
+    let Some(reasoning) = &request.reasoning else { return 0 };
+    let asked = reasoning.budget.or_else(|| reasoning.effort.map(Effort::budget));
+    asked.unwrap_or_else(|| Effort::Medium.budget()).max(Effort::Minimal.budget())
+}
+
+/// Whether something but text may go in or come out.
+fn has_media(request: &Request) -> bool {
+    let media = |part: &Part| match part {
+        Part::Image { .. } | Part::Audio { .. } => true,
+        Part::ToolResult { parts, .. } => parts.iter().any(|part| matches!(part, Part::Image { .. })),
+        _ => false,
+    };
+    let parts = request.turns.iter().flat_map(|turn| &turn.parts);
+    parts.into_iter().any(media) || request.extra.iter().any(|(name, _)| name == "modalities" || name == "audio")
+}
