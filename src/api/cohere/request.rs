@@ -29,46 +29,48 @@ const KNOWN: [&str; 18] = [
 ];
 
 pub(super) fn request(body: &Value<'_>) -> Result<Request, Error> {
-    let model = body.need("model")?;
-    if model.is_empty() {
-        return Err(body.missing("model"));
-    }
-    let mut stop = Vec::new();
-    for one in items(body, "stop_sequences")? {
-        stop.push(one.text().ok_or_else(|| one.wrong("a string"))?.into_owned());
-    }
-    let mut extra = Vec::new();
-    for (name, value) in body.members() {
-        if !value.is_null() && !KNOWN.iter().any(|known| name.is(known)) {
-            extra.push((name.text().into_owned(), value.keep()));
-        }
-    }
-    Ok(Request {
-        model: model.into_owned(),
-        turns: turns(body)?,
-        tools: tools(body)?,
-        tool_choice: tool_choice(body)?,
-        max_tokens: body.unsigned("max_tokens")?,
-        stop,
-        temperature: body.number("temperature")?,
-        top_p: body.number("p")?,
-        top_k: body.number("k")?,
-        seed: body.number("seed")?,
-        frequency_penalty: body.number("frequency_penalty")?,
-        presence_penalty: body.number("presence_penalty")?,
-        logprobs: body.boolean("logprobs")?,
-        format: format(body)?,
-        reasoning: reasoning(body)?,
-        stream: body.boolean("stream")?.unwrap_or_default(),
-        stream_usage: true,
-        extra,
-        ..Request::default()
-    })
+    let mut request = Request { stream_usage: true, ..Request::default() };
+    fill(body, &mut request)?;
+    Ok(request)
 }
 
-fn tools(body: &Value<'_>) -> Result<Vec<Tool>, Error> {
+fn fill(body: &Value<'_>, request: &mut Request) -> Result<(), Error> {
+    request.model = body.need("model")?.into_owned();
+    if request.model.is_empty() {
+        return Err(body.missing("model"));
+    }
+    request.turns = turns(body)?;
+    tools(body, &mut request.tools)?;
+    request.tool_choice = tool_choice(body)?;
+    request.max_tokens = body.unsigned("max_tokens")?;
+    for one in items(body, "stop_sequences")? {
+        request.stop.push(one.text().ok_or_else(|| one.wrong("a string"))?.into_owned());
+    }
+    let Request { temperature, top_p, top_k, seed, frequency_penalty, presence_penalty, .. } = request;
+    for (name, into) in [
+        ("temperature", temperature),
+        ("p", top_p),
+        ("k", top_k),
+        ("seed", seed),
+        ("frequency_penalty", frequency_penalty),
+        ("presence_penalty", presence_penalty),
+    ] {
+        *into = body.number(name)?;
+    }
+    request.logprobs = body.boolean("logprobs")?;
+    request.format = format(body)?;
+    request.reasoning = reasoning(body)?;
+    request.stream = body.boolean("stream")?.unwrap_or_default();
+    for (name, value) in body.members() {
+        if !value.is_null() && !KNOWN.iter().any(|known| name.is(known)) {
+            request.extra.push((name.text().into_owned(), value.keep()));
+        }
+    }
+    Ok(())
+}
+
+fn tools(body: &Value<'_>, tools: &mut Vec<Tool>) -> Result<(), Error> {
     let strict = body.boolean("strict_tools")?;
-    let mut tools = Vec::new();
     for one in items(body, "tools")? {
         let function = object(&one)?.object("function")?.ok_or_else(|| one.missing("function"))?;
         tools.push(Tool {
@@ -80,7 +82,7 @@ fn tools(body: &Value<'_>) -> Result<Vec<Tool>, Error> {
             vendor: None,
         });
     }
-    Ok(tools)
+    Ok(())
 }
 
 fn tool_choice(body: &Value<'_>) -> Result<Option<ToolChoice>, Error> {

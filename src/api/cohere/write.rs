@@ -113,20 +113,12 @@ fn limits(out: &mut Vec<u8>, request: &Request, losses: &mut Losses) {
         }
         out.push(b']');
     }
-    let mut within =
-        |name: &'static str, label: &'static str, value: &Option<Number>, least: &'static str, most: &'static str| {
-            let Some(value) = value else { return };
-            let bound = |text: &str| text.parse::<f64>().unwrap_or_default();
-            let number = value.as_f64().unwrap_or_default();
-            let fitting = match () {
-                () if number < bound(least) => least,
-                () if number > bound(most) => most,
-                () => return put::raw(out, name, value.get()),
-            };
-            losses.hint(label, "out of this API's bounds: the nearest that it takes is sent");
-            put::raw(out, name, fitting);
-        };
-    within("temperature", "temperature", &request.temperature, "0", "1e9");
+    let mut within = |name, label, value: &Option<Number>, least, most| {
+        if let Some(value) = value {
+            bounded(out, losses, name, label, value, [least, most]);
+        }
+    };
+    within("temperature", "temperature", &request.temperature, "0", "");
     within("p", "top_p", &request.top_p, "0.01", "0.99");
     within("k", "top_k", &request.top_k, "0", "500");
     within("seed", "seed", &request.seed, "0", "18446744073709551615");
@@ -144,6 +136,29 @@ fn limits(out: &mut Vec<u8>, request: &Request, losses: &mut Losses) {
     if request.logit_bias.is_some() {
         losses.meaning("logit_bias", "this API has no bias of tokens");
     }
+}
+
+/// A setting within the API's bounds, of which the upper may be empty.
+#[inline(never)]
+fn bounded(
+    out: &mut Vec<u8>,
+    losses: &mut Losses,
+    name: &'static str,
+    label: &'static str,
+    value: &Number,
+    [least, most]: [&'static str; 2],
+) {
+    let bound = |text: &str| text.parse::<f64>().ok();
+    let number = value.as_f64();
+    let fitting = if number < bound(least) {
+        least
+    } else if bound(most).is_some_and(|most| number > Some(most)) {
+        most
+    } else {
+        return put::raw(out, name, value.get());
+    };
+    losses.hint(label, "out of this API's bounds: the nearest that it takes is sent");
+    put::raw(out, name, fitting);
 }
 
 /// `tools`: some are offered; then this API takes no format.

@@ -2,7 +2,7 @@
 
 use super::messages::turns;
 use super::shared::wire::{items, kept, object};
-use crate::chat::{Effort, Format, Number, Reasoning, Request, Tool};
+use crate::chat::{Effort, Format, Reasoning, Request, Tool};
 use crate::error::Error;
 use crate::json::{Value, quote, raw, write as put};
 
@@ -15,46 +15,53 @@ const OPTIONS: [&str; 8] =
     ["num_predict", "temperature", "top_k", "top_p", "seed", "stop", "presence_penalty", "frequency_penalty"];
 
 pub(super) fn request(body: &Value<'_>) -> Result<Request, Error> {
-    let model = body.need("model")?;
-    if model.is_empty() {
+    let mut request = Request { stream_usage: true, ..Request::default() };
+    fill(body, &mut request)?;
+    Ok(request)
+}
+
+fn fill(body: &Value<'_>, request: &mut Request) -> Result<(), Error> {
+    request.model = body.need("model")?.into_owned();
+    if request.model.is_empty() {
         return Err(body.missing("model"));
     }
-    let mut extra = Vec::new();
+    request.turns = turns(body)?;
+    tools(body, &mut request.tools)?;
+    request.logprobs = body.boolean("logprobs")?;
+    request.top_logprobs = body.unsigned("top_logprobs")?;
+    request.format = format(body)?;
+    request.reasoning = think(body)?;
+    request.stream = body.boolean("stream")?.unwrap_or(true);
     for (name, value) in body.members() {
         if !value.is_null() && !KNOWN.iter().any(|known| name.is(known)) {
-            extra.push((name.text().into_owned(), value.keep()));
+            request.extra.push((name.text().into_owned(), value.keep()));
         }
     }
-    let mut request = Request {
-        model: model.into_owned(),
-        turns: turns(body)?,
-        tools: tools(body)?,
-        logprobs: body.boolean("logprobs")?,
-        top_logprobs: body.unsigned("top_logprobs")?,
-        format: format(body)?,
-        reasoning: think(body)?,
-        stream: body.boolean("stream")?.unwrap_or(true),
-        stream_usage: true,
-        extra,
-        ..Request::default()
-    };
-    if let Some(given) = body.object("options")? {
-        options(&given, &mut request)?;
+    match body.object("options")? {
+        Some(given) => options(&given, request),
+        None => Ok(()),
     }
-    Ok(request)
 }
 
 fn options(given: &Value<'_>, request: &mut Request) -> Result<(), Error> {
     // A negative number is no limit.
     let most = given.number("num_predict")?.and_then(|most| most.as_f64()).filter(|most| *most >= 0.0);
     request.max_tokens = most.map(|most| most as u64);
-    request.temperature = given.number("temperature")?;
-    request.top_k = given.number("top_k")?;
-    request.top_p = given.number("top_p")?;
+    let Request { temperature, top_p, top_k, seed, frequency_penalty, presence_penalty, .. } = request;
+    for (name, into) in [
+        ("temperature", temperature),
+        ("top_p", top_p),
+        ("top_k", top_k),
+        ("seed", &mut *seed),
+        ("frequency_penalty", frequency_penalty),
+        ("presence_penalty", presence_penalty),
+    ] {
+        *into = given.number(name)?;
+    }
     // A negative seed is none.
-    request.seed = given.number("seed")?.filter(|seed: &Number| seed.as_f64().is_some_and(|seed| seed >= 0.0));
-    request.presence_penalty = given.number("presence_penalty")?;
-    request.frequency_penalty = given.number("frequency_penalty")?;
+    if seed.as_ref().is_some_and(|seed| seed.get().starts_with('-')) {
+        *seed = None;
+    }
     match given.get("stop") {
         Some(one) if one.is_text() => request.stop.extend(one.text().map(|text| text.into_owned())),
         _ => {
@@ -79,8 +86,7 @@ fn options(given: &Value<'_>, request: &mut Request) -> Result<(), Error> {
     Ok(())
 }
 
-fn tools(body: &Value<'_>) -> Result<Vec<Tool>, Error> {
-    let mut tools = Vec::new();
+fn tools(body: &Value<'_>, tools: &mut Vec<Tool>) -> Result<(), Error> {
     for one in items(body, "tools")? {
         let function = object(&one)?.object("function")?.ok_or_else(|| one.missing("function"))?;
         tools.push(Tool {
@@ -92,7 +98,7 @@ fn tools(body: &Value<'_>) -> Result<Vec<Tool>, Error> {
             vendor: None,
         });
     }
-    Ok(tools)
+    Ok(())
 }
 
 fn format(body: &Value<'_>) -> Result<Option<Format>, Error> {
