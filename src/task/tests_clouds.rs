@@ -283,3 +283,54 @@ fn embeddings_by_ollama_and_of_its_clients() {
         json!({"model": "asked", "embeddings": [[0.5]], "prompt_eval_count": 3})
     );
 }
+
+/// Vectors as numbers, or the places and scores of a ranking.
+fn said(answer: &super::Answer<'_>) -> String {
+    let mut out = Vec::new();
+    match &answer.given {
+        super::Given::Vectors(_) => answer.vectors(&mut out, super::embed::Encoding::Float).unwrap(),
+        super::Given::Ranks(ranks) => {
+            return ranks.iter().map(|rank| format!("{} {};", rank.index, rank.score)).collect();
+        }
+    }
+    // As precise as the least precise form.
+    let numbers: Vec<Vec<f32>> = serde_json::from_slice(&out).unwrap();
+    format!("{numbers:?}")
+}
+
+#[test]
+fn recorded_answers_say_the_same_to_the_clients_of_every_format() {
+    let recorded = include_str!("../../tests/golden/tasks/recorded.jsonl");
+    let mut pairs = 0;
+    for line in recorded.lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let provider = by_name(case["format"].as_str().unwrap()).unwrap();
+        let (asked, answered) = (case["request"].to_string(), case["answer"].to_string());
+        let mut tree = Tree::default();
+        let request =
+            provider.read(Body::parse(asked.as_bytes()).unwrap().value()).unwrap_or_else(|e| panic!("{e:?} {line}"));
+        let answer = provider
+            .read_answer(tree.read(answered.as_bytes()).unwrap(), &request)
+            .unwrap_or_else(|e| panic!("{e:?} {line}"));
+        for client in FORMATS.iter().filter(|other| other.operation == provider.operation && other.codec.is_some()) {
+            let here = format!("{} for {}", case["from"], client.name);
+            // One that takes a single input, or no token ids, is not asked.
+            let Ok(body) = client.write(&request, "amazon.titan-embed-text-v2:0", &mut crate::chat::Losses::default())
+            else {
+                continue;
+            };
+            let own = client.read(Body::parse(&body).unwrap().value()).unwrap_or_else(|e| panic!("{here}: {e:?}"));
+            let written =
+                client.write_answer(&answer, &own, &Default::default()).unwrap_or_else(|e| panic!("{here}: {e:?}"));
+            let mut tree = Tree::default();
+            let got =
+                client.read_answer(tree.read(&written).unwrap(), &own).unwrap_or_else(|e| panic!("{here}: {e:?}"));
+            assert_eq!(said(&got), said(&answer), "{here}");
+            if got.usage.is_some_and(|usage| usage.input > 0) {
+                assert_eq!(got.usage, answer.usage, "{here}");
+            }
+            pairs += 1;
+        }
+    }
+    assert!(pairs > 60, "{pairs}");
+}
