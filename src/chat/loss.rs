@@ -21,10 +21,12 @@ pub struct Loss {
 pub struct Losses(Vec<Loss>);
 
 impl Losses {
+    #[inline(never)]
     pub fn meaning(&mut self, what: &'static str, reason: &'static str) {
         self.push(Loss { what, effect: Effect::Meaning, reason });
     }
 
+    #[inline(never)]
     pub fn hint(&mut self, what: &'static str, reason: &'static str) {
         self.push(Loss { what, effect: Effect::Hint, reason });
     }

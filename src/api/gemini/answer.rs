@@ -1,11 +1,11 @@
 //! A provider's whole answer, read; and what a stream's events have in common with it.
 
-use super::wire::{call_id, said};
+use super::wire::{call_id, each, said};
 use super::{errors, grounding, parts, usage};
 use crate::chat::{Answer, Choice, Finish, Part, Raw};
 use crate::error::{Error, Kind};
 use crate::json::write::{comma, digits, field, raw as put, text};
-use crate::json::{Tree, Value, raw};
+use crate::json::{Items, Tree, Value, raw};
 use std::borrow::Cow;
 
 pub(super) fn answer(body: &[u8]) -> Result<Answer, Error> {
@@ -43,8 +43,7 @@ pub(super) fn answer(body: &[u8]) -> Result<Answer, Error> {
 fn choice(candidate: &Value<'_>, index: u32, id: &str) -> Result<Choice, Error> {
     let mut all = Vec::new();
     let mut calls = 0;
-    let written = candidate.at(&["content", "parts"]);
-    for one in written.iter().flat_map(|parts| parts.items()) {
+    for one in written(candidate) {
         let mut made = |name: &str| call_id(id, index, calls, name);
         let part = parts::part(&one, &mut made).map_err(|error| bad(&error.text()))?;
         let Some(part) = part else { continue };
@@ -60,12 +59,18 @@ fn choice(candidate: &Value<'_>, index: u32, id: &str) -> Result<Choice, Error> 
     {
         all.push(Part::Refusal { text: text.into_owned() });
     }
-    let citations = grounding::citations(candidate, &mut |bytes| grounding::chars(&all, bytes));
+    let citations = grounding::citations(candidate, &|bytes| grounding::chars(&all, bytes));
     if let Some(Part::Text { citations: own, .. }) = all.iter_mut().rev().find(|part| matches!(part, Part::Text { .. }))
     {
         *own = citations;
     }
     Ok(Choice { parts: all, finish: Some(finish), stop_sequence: None, logprobs: logprobs(candidate) })
+}
+
+/// A candidate's parts.
+#[inline(never)]
+pub(super) fn written<'a>(candidate: &Value<'a>) -> Items<'a> {
+    candidate.at(&["content", "parts"]).unwrap_or(*candidate).items()
 }
 
 pub(super) fn bad(what: &str) -> Error {
@@ -135,17 +140,18 @@ pub(super) fn reason(finish: Finish) -> &'static str {
 pub(super) fn logprobs(candidate: &Value<'_>) -> Option<Raw> {
     let result = candidate.get("logprobsResult")?;
     let chosen = result.get("chosenCandidates")?;
-    let mut top = result.get("topCandidates").into_iter().flat_map(|all| all.items());
+    let mut top = each(&result, "topCandidates");
     let mut out = b"{\"content\":[".to_vec();
     for one in chosen.items() {
         comma(&mut out);
         token(&mut out, &one);
         put(&mut out, "top_logprobs", "[");
-        let others = top.next().and_then(|of| of.get("candidates"));
-        for other in others.iter().flat_map(|all| all.items()) {
-            comma(&mut out);
-            token(&mut out, &other);
-            out.push(b'}');
+        if let Some(of) = top.next() {
+            for other in each(&of, "candidates") {
+                comma(&mut out);
+                token(&mut out, &other);
+                out.push(b'}');
+            }
         }
         out.extend_from_slice(b"]}");
     }

@@ -2,7 +2,7 @@
 
 use super::model::Abilities;
 use super::shared::wire::data_url;
-use super::wire::{arguments, media_type};
+use super::wire::{arguments, has, media_type};
 use crate::chat::{Losses, Part, Raw, Request, Role, Source};
 use crate::json::Tree;
 use crate::json::write::{comma, field, flag, raw, text};
@@ -113,6 +113,7 @@ pub(super) fn write(out: &mut Vec<u8>, request: &Request, told: Option<&str>, ca
     out.push(b']');
 }
 
+#[inline(never)]
 fn plain(out: &mut Vec<u8>, words: &str) {
     comma(out);
     out.push(b'{');
@@ -168,6 +169,7 @@ impl Writing<'_, '_> {
         }
     }
 
+    #[inline(never)]
     fn mark(&mut self, cache: Option<&Raw>) {
         if cache.is_some() {
             self.losses.hint("cache_control", "this API caches prompts by itself");
@@ -320,7 +322,7 @@ impl Writing<'_, '_> {
                 Some((media_type, data)) => blob(out, media_type, data),
                 None => by_uri(out, media_type(url).unwrap_or(fallback), url),
             },
-            Source::File(id) if id.contains("://") || id.starts_with("files/") => {
+            Source::File(id) if has(id, "://") || id.starts_with("files/") => {
                 by_uri(out, media_type(id).unwrap_or(fallback), id);
             }
             Source::File(_) => self.losses.meaning("file", "the file is kept by another provider"),
@@ -329,6 +331,7 @@ impl Writing<'_, '_> {
     }
 }
 
+#[inline(never)]
 fn blob(out: &mut Vec<u8>, media_type: &str, data: &str) {
     out.reserve(data.len().saturating_add(64));
     comma(out);
@@ -340,6 +343,7 @@ fn blob(out: &mut Vec<u8>, media_type: &str, data: &str) {
     out.extend_from_slice(b"}}");
 }
 
+#[inline(never)]
 fn by_uri(out: &mut Vec<u8>, media_type: &str, uri: &str) {
     comma(out);
     out.push(b'{');

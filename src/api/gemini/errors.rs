@@ -1,6 +1,6 @@
 //! Errors: a provider's read, ours written.
 
-use super::wire::said;
+use super::wire::{each, has, said};
 use crate::error::{Detail, Error, Fault, Kind};
 use crate::json::write::{number, raw, text};
 use crate::json::{Tree, Value};
@@ -55,10 +55,10 @@ fn make(status: Option<u16>, error: &Value<'_>) -> Error {
     let fit = |status: &u16| (400..=599).contains(status);
     let status = status.filter(fit).or_else(|| code().filter(fit)).or_else(by_word).unwrap_or(500);
     let mut message = error.text().or_else(|| said(error, "message")).unwrap_or_default();
-    let mut bad_key = message.contains("API key not valid") || message.contains("API Key not found");
-    for detail in error.get("details").iter().flat_map(|all| all.items()) {
+    let mut bad_key = has(&message, "API key not valid") || has(&message, "API Key not found");
+    for detail in each(error, "details") {
         bad_key |= detail.get("reason").is_some_and(|reason| reason.is("API_KEY_INVALID"));
-        if let Some(delay) = said(&detail, "retryDelay").filter(|delay| !message.contains(&**delay)) {
+        if let Some(delay) = said(&detail, "retryDelay").filter(|delay| !has(&message, delay)) {
             message = [&message, " (retry after ", &delay, ")"].concat().into();
         }
     }
@@ -87,7 +87,7 @@ fn finish(status: u16, word: &str, message: Cow<'_, str>, bad_key: bool) -> Erro
 }
 
 fn kind(status: u16, word: &str, message: &str) -> Kind {
-    let says = |part: &str| message.contains(part);
+    let says = |part: &str| has(message, part);
     match (status, word) {
         (_, "RESOURCE_EXHAUSTED") => Kind::RateLimit,
         (_, "UNAVAILABLE") => Kind::Overloaded,

@@ -1,6 +1,6 @@
 //! Where statements come from: what the API calls grounding, and its older citations.
 
-use super::wire::said;
+use super::wire::{each, said};
 use crate::chat::{Citation, Part};
 use crate::json::Value;
 use crate::json::write::{comma, number, raw, text};
@@ -10,48 +10,52 @@ use std::borrow::Cow;
 const MAX_CITATIONS: usize = 512;
 
 /// Sources of a candidate. `chars`: the characters before a place that is counted in bytes; `None` if not known.
-pub(super) fn citations(candidate: &Value<'_>, chars: &mut dyn FnMut(u64) -> Option<u64>) -> Vec<Citation> {
+pub(super) fn citations(candidate: &Value<'_>, chars: &dyn Fn(u64) -> Option<u64>) -> Vec<Citation> {
     let mut all = Vec::new();
-    let mut span = |of: &Value<'_>| {
-        let end = of.get("endIndex")?.count()?;
-        let start = of.get("startIndex").and_then(|start| start.count()).unwrap_or(0);
-        chars(start).zip(chars(end)).filter(|(start, end)| start < end)
-    };
     if let Some(metadata) = candidate.get("groundingMetadata") {
-        let chunks: Vec<Value<'_>> = metadata.get("groundingChunks").into_iter().flat_map(|all| all.items()).collect();
-        let mut cited = false;
-        for support in metadata.get("groundingSupports").into_iter().flat_map(|all| all.items()) {
-            let span = support.get("segment").and_then(|segment| span(&segment));
-            for index in support.get("groundingChunkIndices").into_iter().flat_map(|all| all.items()) {
+        let chunks: Vec<Value<'_>> = each(&metadata, "groundingChunks").collect();
+        for support in each(&metadata, "groundingSupports") {
+            let span = support.get("segment").and_then(|segment| span(&segment, chars));
+            for index in each(&support, "groundingChunkIndices") {
                 let chunk = index.count().and_then(|index| chunks.get(usize::try_from(index).ok()?));
-                let Some(citation) = chunk.and_then(source) else { continue };
-                cited = true;
-                if all.len() < MAX_CITATIONS {
-                    all.push(Citation { span, ..citation });
+                if let Some(of) = chunk.and_then(source) {
+                    add(&mut all, &of, span);
                 }
             }
         }
-        if !cited {
-            all.extend(chunks.iter().filter_map(source).take(MAX_CITATIONS));
+        if all.is_empty() {
+            for of in chunks.iter().filter_map(source) {
+                add(&mut all, &of, None);
+            }
         }
     }
     if let Some(metadata) = candidate.get("citationMetadata") {
-        let sources = metadata.get("citationSources").or_else(|| metadata.get("citations"));
-        for source in sources.into_iter().flat_map(|all| all.items()) {
-            let owned = |name: &str| said(&source, name).map(Cow::into_owned);
-            let citation = Citation { url: owned("uri"), title: owned("title"), quote: None, span: span(&source) };
-            if all.len() < MAX_CITATIONS {
-                all.push(citation);
+        for name in ["citationSources", "citations"] {
+            for source in each(&metadata, name) {
+                add(&mut all, &source, span(&source, chars));
             }
         }
     }
     all
 }
 
-fn source(chunk: &Value<'_>) -> Option<Citation> {
-    let of = ["web", "retrievedContext", "maps"].into_iter().find_map(|kind| chunk.get(kind))?;
-    let owned = |name: &str| said(&of, name).map(Cow::into_owned);
-    Some(Citation { url: owned("uri"), title: owned("title"), quote: owned("text"), span: None })
+fn span(of: &Value<'_>, chars: &dyn Fn(u64) -> Option<u64>) -> Option<(u64, u64)> {
+    let end = of.get("endIndex")?.count()?;
+    let start = of.get("startIndex").and_then(|start| start.count()).unwrap_or(0);
+    chars(start).zip(chars(end)).filter(|(start, end)| start < end)
+}
+
+/// What a chunk is of.
+fn source<'a>(chunk: &Value<'a>) -> Option<Value<'a>> {
+    ["web", "retrievedContext", "maps"].into_iter().find_map(|kind| chunk.get(kind))
+}
+
+#[inline(never)]
+fn add(all: &mut Vec<Citation>, of: &Value<'_>, span: Option<(u64, u64)>) {
+    if all.len() < MAX_CITATIONS {
+        let [url, title, quote] = ["uri", "title", "text"].map(|name| said(of, name).map(Cow::into_owned));
+        all.push(Citation { url, title, quote, span });
+    }
 }
 
 /// The characters of the answer's text before a place in its bytes.

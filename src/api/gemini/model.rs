@@ -1,5 +1,7 @@
 //! What the models can do, by name.
 
+use super::wire::has;
+
 /// How a model is told to think.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Thinks {
@@ -34,7 +36,7 @@ pub(super) fn abilities(model: &str) -> Abilities {
         let thinks = Thinks::Never;
         return Abilities { thinks, signs_calls: false, schema_with_tools: false, sees_results: false };
     };
-    let has = |word: &str| name.contains(word);
+    let has = |word: &str| has(name, word);
     let version = name.split(['-', '@', '/']).find_map(|word| {
         let (major, minor) = word.split_once('.').unwrap_or((word, "0"));
         Some((major.parse::<u32>().ok().filter(|major| *major < 100)?, minor.parse().unwrap_or(0)))

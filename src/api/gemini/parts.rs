@@ -1,6 +1,6 @@
 //! The parts of a content, read: the same in requests and in answers.
 
-use super::wire::{Sealed, boolean, get, is, object, string, unseal};
+use super::wire::{Sealed, boolean, get, has, is, object, string, unseal};
 use crate::chat::{Part, Source};
 use crate::error::Error;
 use crate::json::Value;
@@ -97,8 +97,8 @@ fn by_uri(file: &Value<'_>) -> Result<Option<Part>, Error> {
     let media_type = string(file, "mimeType")?.unwrap_or_default();
     let name = string(file, "displayName")?.map(Cow::into_owned);
     // Google's own store of files, or a bucket: nobody else may look into it.
-    let kept = uri.starts_with("gs://") || uri.contains("generativelanguage.googleapis.com/");
-    let kept = kept || !uri.contains("://");
+    let kept = uri.starts_with("gs://") || has(&uri, "generativelanguage.googleapis.com/");
+    let kept = kept || !has(&uri, "://");
     let source = if kept { Source::File(uri) } else { Source::Url(uri) };
     Ok(match media_type.split_once('/') {
         Some(("image", _)) => Some(image(source)),

@@ -32,28 +32,30 @@ const KNOWN_CONFIG: &[&str] = &[
 ];
 
 pub(super) fn request(body: Value<'_>) -> Result<Request, Error> {
-    let model = string(&body, "model")?.unwrap_or_default();
-    let mut request = Request {
-        model: model.strip_prefix("models/").unwrap_or(&model).to_owned(),
-        // Every stream of this API states its usage.
-        stream_usage: true,
-        ..Request::default()
-    };
-    system(&body, &mut request)?;
-    contents(&body, &mut request)?;
-    tools(&body, &mut request)?;
-    choice(&body, &mut request)?;
-    if let Some(config) = object(&body, "generationConfig")? {
-        settings(&config, &mut request)?;
+    // Every stream of this API states its usage.
+    let mut request = Request { stream_usage: true, ..Request::default() };
+    fill(&body, &mut request)?;
+    Ok(request)
+}
+
+fn fill(body: &Value<'_>, request: &mut Request) -> Result<(), Error> {
+    let model = string(body, "model")?.unwrap_or_default();
+    request.model = model.strip_prefix("models/").unwrap_or(&model).to_owned();
+    system(body, request)?;
+    contents(body, request)?;
+    tools(body, request)?;
+    choice(body, request)?;
+    if let Some(config) = object(body, "generationConfig")? {
+        settings(&config, request)?;
     }
-    if let Some(labels) = object(&body, "labels")? {
+    if let Some(labels) = object(body, "labels")? {
         for (name, value) in labels.members() {
             let text = value.text().ok_or_else(|| value.wrong("a string"))?;
             request.metadata.push((name.text().into_owned(), text.into_owned()));
         }
     }
-    keep(&body, KNOWN, &mut request);
-    Ok(request)
+    keep(body, KNOWN, request);
+    Ok(())
 }
 
 /// Keeps the members that are not known.
@@ -72,9 +74,11 @@ fn system(body: &Value<'_>, request: &mut Request) -> Result<(), Error> {
         all = match system.text() {
             Some(text) => vec![Part::text(text)],
             None => {
-                let mut none = |_: &str| String::new();
-                let each = |one: Value<'_>| parts::part(&one, &mut none);
-                list_of(&system, "parts")?.map(each).filter_map(Result::transpose).collect::<Result<_, _>>()?
+                let mut parts = Vec::new();
+                for one in list_of(&system, "parts")? {
+                    parts.extend(parts::part(&one, &mut |_| String::new())?);
+                }
+                parts
             }
         };
     }
@@ -89,16 +93,27 @@ fn system(body: &Value<'_>, request: &mut Request) -> Result<(), Error> {
 }
 
 /// A list's elements, or the one thing that stands for a list of one.
-fn list_of<'a>(of: &Value<'a>, name: &str) -> Result<impl Iterator<Item = Value<'a>> + use<'a>, Error> {
+#[inline(never)]
+fn list_of<'a>(of: &Value<'a>, name: &str) -> Result<Vec<Value<'a>>, Error> {
     if !of.is_object() {
         return Err(of.wrong("an object"));
     }
-    let value = get(of, name);
-    let one = value.filter(|value| value.is_object());
-    if let Some(wrong) = value.filter(|value| !value.is_object() && !value.is_list()) {
-        return Err(wrong.wrong("an array"));
+    match get(of, name) {
+        None => Ok(Vec::new()),
+        Some(value) if value.is_list() => Ok(value.items().collect()),
+        Some(value) if value.is_object() => Ok(vec![value]),
+        Some(value) => Err(value.wrong("an array")),
     }
-    Ok(one.into_iter().chain(value.into_iter().flat_map(|list| list.items())))
+}
+
+/// Strings of a list.
+#[inline(never)]
+fn strings(of: &Value<'_>, name: &str, into: &mut Vec<String>) -> Result<(), Error> {
+    let Some(all) = list(of, name)? else { return Ok(()) };
+    for one in all.items() {
+        into.push(one.text().ok_or_else(|| one.wrong("a string"))?.into_owned());
+    }
+    Ok(())
 }
 
 /// A call that waits for its result.
@@ -260,9 +275,7 @@ fn choice(body: &Value<'_>, request: &mut Request) -> Result<(), Error> {
     keep(&config, &["functionCallingConfig"], request);
     let Some(calling) = object(&config, "functionCallingConfig")? else { return Ok(()) };
     let mut names = Vec::new();
-    for name in list(&calling, "allowedFunctionNames")?.iter().flat_map(|all| all.items()) {
-        names.push(name.text().ok_or_else(|| name.wrong("a string"))?.into_owned());
-    }
+    strings(&calling, "allowedFunctionNames", &mut names)?;
     let mode = string(&calling, "mode")?.map(|mode| mode.to_ascii_uppercase());
     request.tool_choice = Some(match mode.as_deref().unwrap_or("AUTO") {
         "NONE" => ToolChoice::None,
@@ -284,19 +297,24 @@ fn choice(body: &Value<'_>, request: &mut Request) -> Result<(), Error> {
 fn settings(config: &Value<'_>, request: &mut Request) -> Result<(), Error> {
     request.n = unsigned(config, "candidateCount")?;
     request.max_tokens = unsigned(config, "maxOutputTokens")?;
-    request.temperature = number(config, "temperature")?;
-    request.top_p = number(config, "topP")?;
+    let Request { temperature, top_p, top_k, seed, presence_penalty, frequency_penalty, .. } = request;
+    for (name, into) in [
+        ("temperature", temperature),
+        ("topP", top_p),
+        ("topK", top_k),
+        ("seed", seed),
+        ("presencePenalty", presence_penalty),
+        ("frequencyPenalty", frequency_penalty),
+    ] {
+        *into = number(config, name)?;
+    }
     // An SDK writes a whole number as `3.0`, which other APIs refuse.
-    let whole = get(config, "topK").and_then(|top| top.count()).map(Number::from);
-    request.top_k = if whole.is_some() { whole } else { number(config, "topK")? };
-    request.seed = number(config, "seed")?;
-    request.presence_penalty = number(config, "presencePenalty")?;
-    request.frequency_penalty = number(config, "frequencyPenalty")?;
+    if let Some(whole) = get(config, "topK").and_then(|top| top.count()) {
+        request.top_k = Some(Number::from(whole));
+    }
     request.logprobs = boolean(config, "responseLogprobs")?;
     request.top_logprobs = unsigned(config, "logprobs")?;
-    for stop in list(config, "stopSequences")?.iter().flat_map(|all| all.items()) {
-        request.stop.push(stop.text().ok_or_else(|| stop.wrong("a string"))?.into_owned());
-    }
+    strings(config, "stopSequences", &mut request.stop)?;
     format(config, request)?;
     if let Some(thinking) = object(config, "thinkingConfig")? {
         request.reasoning = reasoning(&thinking)?;

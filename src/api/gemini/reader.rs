@@ -1,8 +1,8 @@
 //! A provider's stream, read: every event is an answer of its own, with what is new in it and all usage so far.
 
-use super::answer::{blocked, finish, logprobs, tier};
+use super::answer::{blocked, finish, logprobs, tier, written};
 use super::arguments::Pieces;
-use super::wire::{Sealed, call_id, said, unseal};
+use super::wire::{Sealed, call_id, each, said, unseal};
 use super::{errors, grounding, usage};
 use crate::api;
 use crate::chat::{Event, Finish, Usage};
@@ -136,8 +136,7 @@ impl State {
                 usage: counted,
             });
         }
-        let candidates = body.get("candidates");
-        for (n, candidate) in (0_u32..).zip(candidates.iter().flat_map(|all| all.items())) {
+        for (n, candidate) in (0_u32..).zip(each(body, "candidates")) {
             self.candidate(&candidate, n, sink)?;
         }
         if self.choices.is_empty()
@@ -165,16 +164,15 @@ impl State {
             self.choices.push(Choice { index, plain: Some(0), ..Choice::default() });
         }
         let Some(choice) = self.choices.get_mut(at) else { return Ok(()) };
-        let parts = candidate.at(&["content", "parts"]);
-        for part in parts.iter().flat_map(|all| all.items()) {
+        for part in written(candidate) {
             choice.part(&part, &self.id, sink)?;
         }
         if let Some(raw) = logprobs(candidate) {
             sink(Event::Logprobs { choice: index, raw });
         }
         let plain = choice.plain;
-        let mut place = |bytes: u64| plain.filter(|all| bytes <= *all).map(|_| bytes);
-        for citation in grounding::citations(candidate, &mut place) {
+        let place = |bytes: u64| plain.filter(|all| bytes <= *all).map(|_| bytes);
+        for citation in grounding::citations(candidate, &place) {
             sink(Event::Citation { choice: index, citation });
         }
         let Some(reason) = said(candidate, "finishReason").filter(|_| !choice.finished) else { return Ok(()) };
@@ -253,7 +251,7 @@ impl Choice {
                 sink(Event::ToolArguments { choice, tool, json: args.raw().into() });
             }
             let mut out = Vec::new();
-            for piece in call.get("partialArgs").iter().flat_map(|all| all.items()) {
+            for piece in each(call, "partialArgs") {
                 pieces.add(&mut out, &piece).ok_or_else(unreadable)?;
             }
             if !out.is_empty() {

@@ -1,7 +1,7 @@
 //! A whole answer, written for a client, and what a stream's events have in common with it.
 
 use super::answer::reason;
-use super::wire::{Sealed, arguments, seal};
+use super::wire::{Sealed, arguments, each, seal};
 use super::{grounding, usage};
 use crate::api::Asked;
 use crate::chat::{Answer, Choice, Citation, Finish, Part, Source};
@@ -25,6 +25,7 @@ pub(super) fn answer(answer: &Answer, asked: &Asked) -> Vec<u8> {
 }
 
 /// What every answer and every event of a stream ends with.
+#[inline(never)]
 pub(super) fn tail(out: &mut Vec<u8>, id: &str, model: &str, asked: &Asked) {
     let model = if model.is_empty() { &asked.model } else { model };
     text(out, "modelVersion", asked.rename.as_deref().unwrap_or(model));
@@ -56,12 +57,14 @@ fn candidate(out: &mut Vec<u8>, choice: &Choice, index: u32, schema_tool: bool) 
 }
 
 /// Begins a candidate, up to its parts.
+#[inline(never)]
 pub(super) fn open(out: &mut Vec<u8>) {
     comma(out);
     out.extend_from_slice(b"{\"content\":{\"parts\":[");
 }
 
 /// Ends its content. The candidate is left open.
+#[inline(never)]
 pub(super) fn close(out: &mut Vec<u8>, index: u32, finish: Option<Finish>) {
     out.extend_from_slice(b"],\"role\":\"model\"}");
     if let Some(finish) = finish {
@@ -70,6 +73,7 @@ pub(super) fn close(out: &mut Vec<u8>, index: u32, finish: Option<Finish>) {
     number(out, "index", u64::from(index));
 }
 
+#[inline(never)]
 pub(super) fn words(out: &mut Vec<u8>, words: &str, thought: bool, signature: Option<&str>) {
     comma(out);
     out.push(b'{');
@@ -83,6 +87,7 @@ pub(super) fn words(out: &mut Vec<u8>, words: &str, thought: bool, signature: Op
     out.push(b'}');
 }
 
+#[inline(never)]
 pub(super) fn call(out: &mut Vec<u8>, id: &str, name: &str, given: &str, signature: Option<&str>, tree: &mut Tree) {
     comma(out);
     out.push(b'{');
@@ -150,12 +155,13 @@ pub(super) fn logprobs(out: &mut Vec<u8>, given: &str) {
         comma(out);
         out.push(b'{');
         raw(out, "candidates", "[");
-        one.get("top_logprobs").iter().flat_map(|all| all.items()).for_each(|one| token(out, &one));
+        each(&one, "top_logprobs").for_each(|one| token(out, &one));
         out.extend_from_slice(b"]}");
     }
     out.extend_from_slice(b"]}");
 }
 
+#[inline(never)]
 fn token(out: &mut Vec<u8>, of: &Value<'_>) {
     comma(out);
     out.push(b'{');

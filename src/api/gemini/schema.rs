@@ -33,6 +33,7 @@ pub(super) fn to_json(schema: &Value<'_>) -> Raw {
     raw(String::from_utf8(out).unwrap_or_default())
 }
 
+#[inline(never)]
 fn name(out: &mut Vec<u8>, name: &str) {
     comma(out);
     quote(out, name);
@@ -234,6 +235,7 @@ fn json(out: &mut Vec<u8>, schema: &Value<'_>, told: &mut bool) {
     out.push(b'}');
 }
 
+#[inline(never)]
 fn list(out: &mut Vec<u8>, key: &str, value: &Value<'_>, told: &mut bool) {
     name(out, key);
     out.push(b'[');

@@ -1,6 +1,7 @@
 //! Tokens as Gemini counts them: what was thought is not in `candidatesTokenCount`, what its own tools put into the
 //! prompt not in `promptTokenCount`; what was read from the cache is.
 
+use super::wire::each;
 use crate::chat::Usage;
 use crate::json::Value;
 use crate::json::write::{comma, number, raw, text};
@@ -11,13 +12,16 @@ pub(super) fn read(body: &Value<'_>) -> Option<Usage> {
     let count = |name: &str| said.get(name).and_then(|n| n.count());
     let counted = ["promptTokenCount", "candidatesTokenCount", "totalTokenCount"];
     counted.into_iter().find_map(count)?;
-    let some = |name: &str| count(name).unwrap_or(0);
+    let some: &dyn Fn(&str) -> u64 = &|name| count(name).unwrap_or(0);
     let audio = |name: &str| {
-        let details = said.get(name);
-        let of = details.iter().flat_map(|all| all.items());
-        let of = of.filter(|one| one.get("modality").is_some_and(|modality| modality.is("AUDIO")));
-        of.filter_map(|one| one.get("tokenCount")?.count()).fold(0, u64::saturating_add)
+        let spoken = |one: &Value<'_>| one.get("modality").is_some_and(|modality| modality.is("AUDIO"));
+        let mut all = 0_u64;
+        for one in each(&said, name).filter(spoken) {
+            all = all.saturating_add(one.get("tokenCount").and_then(|count| count.count()).unwrap_or(0));
+        }
+        all
     };
+    let audio: &dyn Fn(&str) -> u64 = &audio;
     let thoughts = some("thoughtsTokenCount");
     Some(Usage {
         input: some("promptTokenCount").saturating_add(some("toolUsePromptTokenCount")),

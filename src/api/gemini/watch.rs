@@ -1,7 +1,7 @@
 //! What an answer of this API says of itself as it goes by unchanged.
 
-use super::answer::{blocked, finish};
-use super::wire::said;
+use super::answer::{blocked, finish, written};
+use super::wire::{each, said};
 use super::{errors, usage};
 use crate::api::Seen;
 use crate::json::{Tree, Value};
@@ -30,10 +30,8 @@ fn note(body: &Value<'_>, seen: &mut Seen) {
     if seen.model.is_none() {
         seen.model = said(body, "modelVersion").map(|model| model.into_owned());
     }
-    let candidates = body.get("candidates");
-    for candidate in candidates.iter().flat_map(|all| all.items()) {
-        let parts = candidate.at(&["content", "parts"]);
-        for part in parts.iter().flat_map(|all| all.items()) {
+    for candidate in each(body, "candidates") {
+        for part in written(&candidate) {
             let empty = |value: &Value<'_>| value.is_empty() || value.truth().is_some();
             seen.content |= part.members().any(|(name, value)| !name.is("thoughtSignature") && !empty(&value));
         }
