@@ -26,7 +26,10 @@ pub enum Said {
 
 impl Exchange {
     pub fn api(&self) -> &'static dyn Api {
-        by_name(self.format.split('.').next().unwrap()).unwrap()
+        match self.format.as_str() {
+            "openai.responses" => by_name("openai-responses").unwrap(),
+            format => by_name(format.split('.').next().unwrap()).unwrap(),
+        }
     }
 }
 
@@ -75,6 +78,7 @@ pub fn exchanges() -> Vec<Exchange> {
         "gemini.streamGenerateContent",
         "ollama.chat",
         "openai.chat",
+        "openai.responses",
     ]
     .into_iter()
     .flat_map(|api| fs::read_dir(folder().join(api)).unwrap())

@@ -77,7 +77,7 @@ impl Facts {
             }
             // A response that failed does not say why it would have ended.
             if to == "openai-responses" && self.ending == Ending::Failed {
-                choice.end = if choice.calls.is_empty() { End::Stop } else { End::Calls };
+                choice.end = End::Stop;
             }
             // The word for a failure is in the reason's place.
             if matches!(to, "bedrock" | "cohere" | "gemini" | "ollama") && self.ending == Ending::Failed {
@@ -85,6 +85,10 @@ impl Facts {
             }
             // Not every API keeps apart what a model says and how it declines.
             choice.text.push_str(&std::mem::take(&mut choice.refusal));
+        }
+        if self.ending == Ending::Failed {
+            // Of a stream that fails at once, some begin an answer and name the model.
+            self.choices.retain(|choice| *choice != Choice::default());
         }
         let mut usage = self.usage.unwrap_or_default();
         if to == "anthropic" {
@@ -117,7 +121,7 @@ impl Facts {
             usage = Usage { input: usage.input, cached_input: cached, output: usage.output, ..Usage::default() };
         }
         self.usage = Some(usage);
-        if NAMELESS.contains(&to) {
+        if NAMELESS.contains(&to) || (self.ending == Ending::Failed && self.choices.is_empty()) {
             self.model = String::new();
         } else if self.model.is_empty() {
             self.model = crate::answer::asked().model;

@@ -111,7 +111,9 @@ fn closed(schema: &Value) -> Value {
 
 /// A URL; of a data URL, the type under the one name it has everywhere.
 pub fn media(url: &str) -> String {
-    url.replacen("data:image/jpg;", "data:image/jpeg;", 1)
+    let names = [("image/jpg", "image/jpeg"), ("audio/mp3", "audio/mpeg"), ("audio/x-wav", "audio/wav")];
+    let known = names.iter().find(|(other, _)| url.strip_prefix("data:").is_some_and(|rest| rest.starts_with(other)));
+    known.map_or(url.to_owned(), |(other, name)| url.replacen(other, name, 1))
 }
 
 impl Asks {
@@ -279,12 +281,15 @@ pub fn across(api: &dyn Api, other: &dyn Api, body: &str) -> Checked {
     let asks = (here.asks)(&value);
     let request = read(api, body.as_bytes())?;
     for model in there.models {
-        let written = other.write_request(&request, &target(model));
+        let mut written = other.write_request(&request, &target(model));
+        written.losses.extend(request.losses.clone());
         let fail = |why: String| format!("for {model}: {why}");
         let got = parse_bytes(&written.body).map_err(fail)?;
-        let mut losses = written.losses.clone();
-        losses.extend(request.losses.clone());
-        lost(here, there, &value, &asks, &losses).map_err(fail)?;
+        lost(here, there, &value, &asks, &written.losses).map_err(fail)?;
+        // Its conversation is elsewhere: it is refused, and need not be well said.
+        if request.losses.worst().is_some() {
+            continue;
+        }
         schema::check(there.schemas[0], &got).map_err(fail)?;
         let by_path = vendor::BY_PATH.contains(&there.name);
         if got["model"] != *model && !by_path {
@@ -322,7 +327,9 @@ pub fn across(api: &dyn Api, other: &dyn Api, body: &str) -> Checked {
 pub fn refusals(api: &dyn Api, other: &dyn Api, body: &str) -> Vec<&'static str> {
     let written = read(api, body.as_bytes()).map(|request| {
         let model = vendor::of(other).models[0];
-        other.write_request(&request, &target(model)).losses
+        let mut losses = other.write_request(&request, &target(model)).losses;
+        losses.extend(request.losses);
+        losses
     });
     let meaning = |loss: &&sluice::chat::Loss| loss.effect == Effect::Meaning;
     written.iter().flat_map(|losses| losses.iter().filter(meaning).map(|loss| loss.what)).collect()
@@ -336,6 +343,7 @@ fn carried(to: &str) -> &'static [&'static str] {
             &["n", "top_k", "seed", "frequency_penalty", "presence_penalty", "logprobs", "top_logprobs", "modalities"]
         }
         "cohere" => &["top_k", "seed", "frequency_penalty", "presence_penalty", "logprobs"],
+        "openai" => &["moderation", "prompt_cache_key", "prompt_cache_options", "safety_identifier", "store"],
         "ollama" => &["top_k", "seed", "frequency_penalty", "presence_penalty", "logprobs", "top_logprobs"],
         "openai-responses" => &[
             "logprobs",
@@ -368,10 +376,10 @@ fn lost(here: &vendor::Vendor, there: &vendor::Vendor, value: &Value, asks: &Ask
             return Err(format!("{name} is lost in silence"));
         }
     }
-    // A file by its id is the same vendor's in both of its APIs; some models hear.
+    // A file by its id is the same vendor's in both of its APIs.
     let kept = |kind: &String| match kind.as_str() {
         "file" => there.name == "openai-responses",
-        "input_audio" => matches!(there.name, "bedrock" | "gemini" | "openai"),
+        "input_file" => there.name == "openai",
         _ => false,
     };
     if !asks.others.iter().all(kept) && !losses.iter().any(|loss| loss.effect == Effect::Meaning) {
@@ -416,7 +424,7 @@ fn compare(want: &Asks, got: &Asks, losses: &Losses, schema_tool: bool) -> Check
     let history = want.tools.is_empty() && barred && got.tools.iter().all(|tool| called(&tool.name));
     // Where calls in the history need their tools declared, these may not be called again.
     if !schema_tool && !history {
-        // Where a tool that must be called cannot be named, it is the only one.
+        // Where a tool that must be called cannot be named, it is the only one; so are those that may be.
         let fewer = named(&["tool_choice"]) || want.pick == Pick::Allowed;
         let picked = |tool: &&Tool| !fewer || got.tools.iter().any(|other| other.name == tool.name);
         let wanted: Vec<Tool> = want.tools.iter().filter(picked).cloned().collect();
@@ -465,6 +473,7 @@ fn kept(asks: &Asks, losses: &Losses) -> Vec<(Side, Item)> {
     let mut all = asks.conversation();
     all.retain(|(_, item)| match item {
         Item::Image(_) => !named(&["image", "image.file", "file"]),
+        Item::Document(url) if url.starts_with("data:audio/") => !named(&["audio", "document", "file"]),
         Item::Document(_) => !named(&["document", "document.url", "document.file", "file"]),
         _ => true,
     });

@@ -3,6 +3,7 @@
 use super::parts;
 use super::schema;
 use super::wire::{boolean, call_id, get, is, list, number, object, string, unsigned};
+use super::write::OWN_TOOLS;
 use crate::chat::{Effort, Format, Part, Reasoning, Request, Role, Tool, ToolChoice, Turn};
 use crate::error::Error;
 use crate::json::{Number, Value, raw};
@@ -244,11 +245,17 @@ fn tools(body: &Value<'_>, request: &mut Request) -> Result<(), Error> {
                 schema: Some(raw(own)),
                 strict: None,
                 cache: None,
-                vendor: Some(name.into_owned()),
+                vendor: Some(own_tool(name.into_owned())),
             });
         }
     }
     Ok(())
+}
+
+/// The name in this API's first spelling: in the other, another API has tools of this name.
+fn own_tool(name: String) -> String {
+    let known = OWN_TOOLS.iter().find(|own| is(&name, own));
+    known.map_or(name, |own| (*own).to_owned())
 }
 
 fn function(of: &Value<'_>, request: &mut Request) -> Result<Tool, Error> {

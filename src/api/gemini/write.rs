@@ -28,7 +28,7 @@ const OWN_CONFIG: &[&str] = &[
 const OWN_TOOL_CONFIG: &[&str] = &["retrievalConfig", "includeServerSideToolInvocations"];
 
 /// Tools that the provider runs.
-const OWN_TOOLS: &[&str] = &[
+pub(super) const OWN_TOOLS: &[&str] = &[
     "googleSearch",
     "googleSearchRetrieval",
     "codeExecution",
@@ -109,7 +109,7 @@ fn tools(out: &mut Vec<u8>, request: &Request, losses: &mut Losses) {
         }
         match (&tool.vendor, &tool.schema) {
             (None, _) => declare(&mut declared, tool, losses),
-            (Some(kind), Some(whole)) if OWN_TOOLS.iter().any(|own| is(kind, own)) => {
+            (Some(kind), Some(whole)) if OWN_TOOLS.contains(&kind.as_str()) => {
                 comma(&mut list);
                 list.extend_from_slice(whole.get().as_bytes());
             }

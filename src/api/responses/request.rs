@@ -8,7 +8,7 @@ use crate::json::Value;
 use std::borrow::Cow;
 
 /// The members that are read, or say nothing of the answer: all others are `extra`.
-const KNOWN: [&str; 23] = [
+const KNOWN: [&str; 24] = [
     "model",
     "input",
     "instructions",
@@ -33,6 +33,7 @@ const KNOWN: [&str; 23] = [
     "prompt",
     "background",
     "truncation",
+    "context_management",
 ];
 
 const LOGPROBS: &str = "message.output_text.logprobs";
@@ -91,6 +92,10 @@ fn only_here(body: &Value<'_>, losses: &mut Losses) -> Result<(), Error> {
     }
     if body.string("truncation")?.is_some_and(|word| word != "disabled") {
         losses.hint("truncation", "a conversation that is too long is not shortened");
+    }
+    // Another API has a member of this name that says it otherwise.
+    if body.get("context_management").is_some() {
+        losses.hint("context_management", "a conversation that is too long is not shortened");
     }
     Ok(())
 }

@@ -203,6 +203,13 @@ fn item(block: &Value) -> Option<Item> {
     if let Some(data) = image["source"]["bytes"].as_str() {
         return Some(Item::Image(format!("data:image/{};base64,{data}", text(image, "format"))));
     }
+    let audio = &block["audio"];
+    if let Some(data) = audio["source"]["bytes"].as_str() {
+        return Some(Item::Document(crate::request::media(&format!(
+            "data:audio/{};base64,{data}",
+            text(audio, "format")
+        ))));
+    }
     if let Some(data) = document["source"]["bytes"].as_str() {
         let kind = match text(document, "format") {
             "pdf" => "application/pdf".to_owned(),

@@ -385,7 +385,7 @@ fn item(part: &Value) -> (Option<Item>, String) {
         let url = media(&format!("data:{kind};base64,{}", text(blob, "data")));
         return match kind.split('/').next().unwrap() {
             "image" => (Some(Item::Image(url)), kind),
-            "audio" => (None, "input_audio".to_owned()),
+            "audio" => (Some(Item::Document(url)), kind),
             "video" => (None, kind),
             _ => (Some(Item::Document(url)), kind),
         };

@@ -300,6 +300,10 @@ fn item(part: &Value) -> Option<Item> {
             Some(Item::Image(media(url.unwrap_or_default())))
         }
         "document_url" => Some(Item::Document(media(text(part, "document_url")))),
+        "input_audio" => {
+            let (kind, data) = (text(&part["input_audio"], "format"), text(&part["input_audio"], "data"));
+            Some(Item::Document(media(&format!("data:audio/{kind};base64,{data}"))))
+        }
         "file" if !part["file"]["file_data"].is_null() => Some(Item::Document(media(text(&part["file"], "file_data")))),
         _ => None,
     }

@@ -139,8 +139,13 @@ fn stream(sse: &str) -> Facts {
             _ => {}
         }
     }
+    if items.is_empty() {
+        return facts;
+    }
     let output: Value = items.into_iter().map(|(_, item)| item).collect();
-    Facts { choices: answer(&serde_json::json!({ "output": output })).choices, ..facts }
+    let mut choices = answer(&serde_json::json!({ "output": output })).choices;
+    choices.iter_mut().for_each(|choice| choice.end = End::Stop);
+    Facts { choices, ..facts }
 }
 
 fn asks(body: &Value) -> Asks {
