@@ -189,7 +189,7 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 
 /// The fields that the configuration's reader knows, from its lists of them.
 fn fields() -> BTreeSet<String> {
-    fields_of(&["reader", "provider", "model"])
+    fields_of(&["reader", "provider", "auth", "model"])
 }
 
 fn fields_of(files: &[&str]) -> BTreeSet<String> {
@@ -240,7 +240,9 @@ fn every_kind_of_provider_is_documented_as_it_is() {
 #[test]
 fn every_field_and_value_of_the_configuration_is_documented() {
     let fields = fields();
-    for known in ["role", "providers", "echo_reasoning", "env", "client", "targets", "cluster", "cooldown", "on_loss"] {
+    for known in
+        ["role", "providers", "echo_reasoning", "env", "sealed", "client", "targets", "cluster", "cooldown", "on_loss"]
+    {
         assert!(fields.contains(known), "the reader's lists are not found: {known}");
     }
     let page = "docs/configuration.md";

@@ -2,6 +2,7 @@
 //!
 //! May use: api, consumer, error, host, json, limit, price, provider, quota, route, secret.
 
+mod auth;
 mod check;
 mod consumer;
 mod limit;
@@ -12,6 +13,8 @@ mod provider;
 mod reader;
 mod structure;
 mod suggest;
+
+pub use auth::SEAL_KEY;
 
 use crate::consumer::Consumers;
 use crate::error::Kind;

@@ -6,7 +6,6 @@ use super::suggest::suggest;
 use super::{MAX_ENTRIES, OtherPaths};
 use crate::api::{APIS, Api};
 use crate::provider::{Auth, Kind, PROVIDERS, Provider, Spoken, Unsupported};
-use crate::secret::Secret;
 
 /// What every kind of provider has.
 const FIELDS: &[&str] = &["api", "apis", "host", "base_path", "headers", "auth", "echo_reasoning", "unsupported"];
@@ -43,7 +42,7 @@ impl<'v> Reader<'v> {
         known.extend(own.iter().map(|setting| setting.name));
         self.fields(node, &known)?;
         let auth = match node.get("auth") {
-            Some(auth) => self.auth(auth),
+            Some(auth) => self.auth(name, auth),
             None => Some(Auth::Envoy),
         };
         let headers = node.get("headers").map(|headers| self.headers(headers)).unwrap_or_default();
@@ -173,41 +172,6 @@ impl<'v> Reader<'v> {
         headers
     }
 
-    fn auth(&mut self, node: &'v Node) -> Option<Auth> {
-        let [(key, node)] = self.fields(node, &["env", "value", "client"])?.as_slice() else {
-            self.problem(node, format_args!("must have exactly one of: env, value, client"));
-            return None;
-        };
-        match key.as_str() {
-            "env" => {
-                let name = self.text(node)?;
-                let value = (self.env)(name);
-                let wrong = match &value {
-                    Some(value) if header_safe(value) => return Some(Auth::Key(Secret::new(value.as_str()))),
-                    Some(value) if value.is_empty() => "is empty",
-                    Some(_) => "has a character that no key has",
-                    None => "is not set, or vm_config.environment_variables does not pass it on",
-                };
-                self.problem(node, format_args!("the environment variable {name} {wrong}"));
-            }
-            "value" => {
-                let value = self.text(node)?;
-                if header_safe(value) {
-                    return Some(Auth::Key(Secret::new(value)));
-                }
-                self.problem(node, format_args!("has a character that no key has"));
-            }
-            "client" => {
-                if self.boolean(node)? {
-                    return Some(Auth::Client);
-                }
-                self.problem(node, format_args!("can only be true: leave auth out if Envoy adds the key"));
-            }
-            _ => {}
-        }
-        None
-    }
-
     pub(super) fn provider_index(&mut self, node: &'v Node, providers: &[Provider]) -> Option<usize> {
         let name = self.text(node)?;
         let found = providers.iter().position(|provider| *provider.name == *name);
@@ -268,8 +232,4 @@ fn filled(template: &str, settings: &[(&'static str, String)]) -> String {
 
 fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-}
-
-fn header_safe(value: &str) -> bool {
-    !value.is_empty() && value.bytes().all(|b| b.is_ascii_graphic())
 }

@@ -38,6 +38,7 @@ impl<'v> Reader<'v> {
         const KNOWN: &[&str] = &[
             "role",
             "providers",
+            "seal_key",
             "models",
             "retry_on",
             "first_byte_timeout",
@@ -54,6 +55,9 @@ impl<'v> Reader<'v> {
         ];
         let top = self.document;
         self.fields(top, KNOWN)?;
+        if let Some(node) = top.get("seal_key") {
+            self.seal_key(node);
+        }
         let providers = self.need(top, "providers").map(|node| self.providers(node)).unwrap_or_default();
         let retry = self.retry(top, &Retry::default());
         let max_tokens = self.count_in(top, "max_tokens").unwrap_or(MAX_TOKENS);

@@ -1,4 +1,6 @@
 use super::*;
+use crate::provider::Auth;
+use crate::secret::{SealKey, Secret};
 use serde_json::{Value, json};
 
 fn env(name: &str) -> Option<String> {
@@ -104,11 +106,11 @@ fn every_mistake_is_told_with_its_path() {
         ),
         (
             |d| d["providers"]["openai"]["auth"] = json!({}),
-            "providers.openai.auth: must have exactly one of: env, value, client",
+            "providers.openai.auth: must have exactly one of: env, value, sealed, client",
         ),
         (
             |d| d["providers"]["openai"]["auth"] = json!({"env": "A", "value": "b"}),
-            "providers.openai.auth: must have exactly one of: env, value, client",
+            "providers.openai.auth: must have exactly one of: env, value, sealed, client",
         ),
         (
             |d| d["providers"]["openai"]["host"] = json!("https://x/y"),
@@ -223,6 +225,91 @@ fn the_role_in_a_cluster_may_name_its_provider() {
         matches!(load(r#"{"role":"provider","provider":"p"}"#), Ok(Role::Provider { provider: Some(p) }) if p == "p")
     );
     assert!(load(r#"{"role":"provider","models":[]}"#).is_err());
+}
+
+/// `sk-1` for the provider `openai`, with the bytes 0 to 31 as key and a nonce of zeros.
+const SEALED: &str = "v1.AAAAAAAAAAAAAAAAfdeY7z4v3wxEvy9IiEMkAHwh_L4";
+const SEAL_HEX: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+fn with_sealed(
+    provider: &str,
+    sealed: &str,
+    more: Value,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Policy, String> {
+    let mut document = json!({"role": "gateway", "models": [{"name": "m", "targets": [{"provider": provider}]}]});
+    document["providers"][provider] = json!({"api": "openai", "auth": {"sealed": sealed}});
+    document.as_object_mut().unwrap().append(more.as_object().cloned().as_mut().unwrap());
+    match load(document.to_string().as_bytes(), env) {
+        Ok(Role::Gateway(policy)) => Ok(*policy),
+        Ok(_) => panic!("no gateway"),
+        Err(problems) => Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+    }
+}
+
+#[test]
+fn a_sealed_credential_opens_for_its_provider_with_the_key_from_the_environment() {
+    let key = |policy: Policy| match &policy.providers[0].auth {
+        Auth::Key(secret) => secret.expose().to_owned(),
+        other => panic!("{other:?}"),
+    };
+    let usual = |name: &str| (name == SEAL_KEY).then(|| SEAL_HEX.to_owned());
+    assert_eq!(with_sealed("openai", SEALED, json!({}), &usual).map(key).as_deref(), Ok("sk-1"));
+    let base64 = |name: &str| (name == "OTHER").then(|| "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n".to_owned());
+    let named = json!({"seal_key": {"env": "OTHER"}});
+    assert_eq!(with_sealed("openai", SEALED, named, &base64).map(key).as_deref(), Ok("sk-1"));
+}
+
+#[test]
+fn a_sealed_credential_that_does_not_open_is_told_with_its_path_and_nothing_of_it() {
+    let right = |name: &str| (name == SEAL_KEY).then(|| SEAL_HEX.to_owned());
+    let absent = |_: &str| None;
+    let short = |_: &str| Some("sk-short-seal-key".to_owned());
+    let empty = |_: &str| Some(String::new());
+    let other = |_: &str| Some(SEAL_HEX.replace('0', "f"));
+    type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+    let cut = &SEALED[..SEALED.len() - 3];
+    let refused = "cannot be opened: it was sealed with another key, for another provider, or was changed";
+    let form = "is no sealed value: `sluice seal` makes one";
+    let unset =
+        "the environment variable SLUICE_SEAL_KEY is not set, or vm_config.environment_variables does not pass it on";
+    let wrong = "the environment variable SLUICE_SEAL_KEY must be 32 bytes as hexadecimal or base64 text";
+    let cases: [(&str, &str, Env<'_>, &str); 9] = [
+        ("azure", SEALED, &right, refused),
+        ("openai", SEALED, &other, refused),
+        ("openai", cut, &right, refused),
+        ("openai", "v2.AAAA", &right, form),
+        ("openai", "sk-not-sealed", &right, form),
+        ("openai", "v1.AAAA", &right, form),
+        ("openai", SEALED, &absent, unset),
+        ("openai", SEALED, &short, wrong),
+        ("openai", SEALED, &empty, "the environment variable SLUICE_SEAL_KEY is empty"),
+    ];
+    for (provider, sealed, env, expected) in cases {
+        let found = with_sealed(provider, sealed, json!({}), env).unwrap_err();
+        assert!(
+            found.contains(&format!("providers.{provider}.auth.sealed: {expected}")),
+            "{expected}\n  found {found}"
+        );
+        assert!(!found.contains(sealed) && !found.contains("sk-") && !found.contains("0001"), "{found}");
+    }
+    let broken = seal_text("openai", "sk 1");
+    let found = with_sealed("openai", &broken, json!({}), &right).unwrap_err();
+    assert!(found.contains("providers.openai.auth.sealed: has a character that no key has"), "{found}");
+    assert!(with_sealed("openai", &seal_text("openai", ""), json!({}), &right).is_err());
+    for (more, expected) in [
+        (json!({"seal_key": "KEY"}), "seal_key: must be a mapping, not a string"),
+        (json!({"seal_key": {}}), "seal_key.env: must be given"),
+        (json!({"seal_key": {"evn": "KEY"}}), "seal_key.evn: no such field; did you mean \"env\"?"),
+        (json!({"seal_key": {"env": 1}}), "seal_key.env: must be a string, not a number"),
+    ] {
+        let found = with_sealed("openai", SEALED, more, &right).unwrap_err();
+        assert!(found.contains(expected), "{expected}\n  found {found}");
+    }
+}
+
+fn seal_text(provider: &str, plain: &str) -> String {
+    crate::secret::seal(&SealKey::parse(SEAL_HEX).unwrap(), provider, [1; 12], &Secret::new(plain)).unwrap()
 }
 
 #[test]

@@ -10,8 +10,11 @@ use super::module::Module;
 use super::wire::Message;
 
 /// What the configuration's `env` names are set to.
-pub const ENVIRONMENT: [(&str, &str); 2] =
-    [("OPENAI_API_KEY", "sk-from-env-openai"), ("ANTHROPIC_API_KEY", "sk-from-env-anthropic")];
+pub const ENVIRONMENT: [(&str, &str); 3] = [
+    ("OPENAI_API_KEY", "sk-from-env-openai"),
+    ("ANTHROPIC_API_KEY", "sk-from-env-anthropic"),
+    ("SLUICE_SEAL_KEY", "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"),
+];
 
 /// How the bodies are cut, instead of what the file says.
 #[derive(Clone, Copy, Debug, Default)]
