@@ -1,5 +1,6 @@
 //! What a call comes to at most, before it is made.
 
+use super::plan::same;
 use super::{Call, Chat, Work};
 use crate::api::Api;
 use crate::chat::{Effort, Part, Request};
@@ -53,7 +54,8 @@ impl Call {
             let Some(target) = targets.get(planned.target) else { continue };
             let Some(provider) = policy.providers.get(target.provider) else { continue };
             let mut model = Model::named(&planned.model);
-            if provider.spoken(chat.dialect).api.name() == "openai-responses" {
+            let spoken = provider.spoken(chat.dialect).api;
+            if spoken.name() == "openai-responses" {
                 model = model.in_responses();
             }
             let known = counted.iter().find(|(other, _)| other.counts_like(&model)).map(|(_, count)| *count);
@@ -68,7 +70,7 @@ impl Call {
             });
             if planned.ready.is_none() || chat.task.is_some() {
                 planned.output = match &request {
-                    Some(request) => output(request, target.max_tokens),
+                    Some(request) => output(request, target.max_tokens, same(spoken, chat.dialect)),
                     None => chat.task_output(target.max_tokens),
                 };
             }
@@ -118,10 +120,17 @@ impl Chat {
     }
 }
 
+/// OpenAI's Responses takes no smaller bound.
+const LEAST_BOUND: u64 = 16;
+
 /// The most that a target's answer may have of which the request is not written yet.
-fn output(request: &Request, cap: u64) -> u64 {
-    // OpenAI's Responses takes no less than 16.
-    let one = request.max_tokens.map_or_else(|| cap.saturating_add(thinking(request)), |most| most.max(16));
+fn output(request: &Request, cap: u64, same_api: bool) -> u64 {
+    let one = match request.max_tokens {
+        Some(most) if same_api => most,
+        Some(most) => most.max(LEAST_BOUND),
+        None if same_api => cap,
+        None => cap.saturating_add(thinking(request)),
+    };
     one.saturating_mul(request.n.unwrap_or(1).max(1))
 }
 
