@@ -351,27 +351,37 @@ impl Call {
         }
         match self.attempts.last().map(|attempt| attempt.outcome) {
             Some(Outcome::Answered | Outcome::Failed { retry: false, .. }) => Step::go(),
-            // Envoy made no further attempt after all: a budget or a limit of its own.
             Some(Outcome::Failed { retry: true, .. }) => {
+                let headers = read();
+                if headers.bytes(RETRY).is_none() {
+                    return self.envoys_own(headers.status(), end, host);
+                }
+                // Envoy made no further attempt after all: a budget or a limit of its own.
                 let mut edits = Edits::default();
                 edits.remove(RETRY);
                 Step { headers: Change::Some(edits), ..Step::go() }
             }
-            Some(Outcome::Pending) | None => {
-                let status = read().status();
-                let error = envoys(status);
-                self.unanswered(error.kind, host);
-                self.ending = Ending::Error(error.kind);
-                self.told = Some(error.status);
-                let Some(dialect) = self.dialect().or_else(default_dialect) else { return Step::go() };
-                let mut step = replace(dialect, status, &error, end);
-                if let Change::Some(edits) = &mut step.headers {
-                    edits.set("x-sluice-attempts", self.attempts.len().to_string());
-                    self.say_limits(edits);
-                }
-                step
-            }
+            Some(Outcome::Pending) | None => self.envoys_own(read().status(), end, host),
         }
+    }
+
+    /// Envoy answers by itself.
+    fn envoys_own(&mut self, status: u16, end: bool, host: &dyn Host) -> Step {
+        let error = envoys(status);
+        if self.attempts.last().is_some_and(|attempt| attempt.outcome == Outcome::Pending) {
+            self.unanswered(error.kind, host);
+        } else if status == 503 {
+            self.hostless(host);
+        }
+        self.ending = Ending::Error(error.kind);
+        self.told = Some(error.status);
+        let Some(dialect) = self.dialect().or_else(default_dialect) else { return Step::go() };
+        let mut step = replace(dialect, status, &error, end);
+        if let Change::Some(edits) = &mut step.headers {
+            edits.set("x-sluice-attempts", self.attempts.len().to_string());
+            self.say_limits(edits);
+        }
+        step
     }
 
     pub(super) fn dialect(&self) -> Option<&'static dyn Api> {

@@ -78,13 +78,29 @@ impl Call {
         self.model(chat).map_or(0, |model| model.retry.limit(chat.stream))
     }
 
-    /// Leaves a failed target out for a while, if it was the target that failed.
+    /// Leaves an attempt's target out for a while, if it was the target that failed.
     pub(super) fn cool(&mut self, index: usize, kind: Kind, retry_after: Option<Millis>, host: &dyn Host) {
-        let its_own = matches!(kind, Kind::ContextLength | Kind::ContentPolicy | Kind::InvalidRequest);
+        let Some(planned) = self.attempts.get(index).map(|attempt| attempt.planned) else { return };
+        if self.leave_alone(planned, kind, retry_after, host)
+            && let Some(attempt) = self.attempts.get_mut(index)
+        {
+            attempt.cooled = true;
+        }
+    }
+
+    /// Envoy had no host for the target that was next: no attempt was made of it, and the next call does better.
+    pub(super) fn hostless(&self, host: &dyn Host) {
         let Work::Chat(chat) = &self.work else { return };
-        let Some(model) = self.policy.models.get(chat.model) else { return };
-        let planned = self.attempts.get(index).and_then(|attempt| chat.plan.get(attempt.planned));
-        let Some(target) = planned.and_then(|planned| self.target(chat, planned)) else { return };
+        if let Some(next) = self.untried(chat).next() {
+            self.leave_alone(next, Kind::Unreachable, None, host);
+        }
+    }
+
+    fn leave_alone(&self, planned: usize, kind: Kind, retry_after: Option<Millis>, host: &dyn Host) -> bool {
+        let its_own = matches!(kind, Kind::ContextLength | Kind::ContentPolicy | Kind::InvalidRequest);
+        let Work::Chat(chat) = &self.work else { return false };
+        let target = chat.plan.get(planned).and_then(|planned| self.target(chat, planned));
+        let (Some(model), Some(target)) = (self.model(chat), target) else { return false };
         // One client's word, or key, must not leave a provider out for all others.
         let clients = match kind {
             Kind::NotFound | Kind::ModelNotFound => target.model.is_none(),
@@ -94,13 +110,11 @@ impl Call {
             _ => false,
         };
         if its_own || clients || model.retry.cooldown == 0 || !model.retry.on.contains(&kind) {
-            return;
+            return false;
         }
         let time = retry_after.unwrap_or(0).clamp(model.retry.cooldown, MAX_COOLDOWN.max(model.retry.cooldown));
         Cooldowns(host).cool(&target.key, host.now().saturating_add(time));
-        if let Some(attempt) = self.attempts.get_mut(index) {
-            attempt.cooled = true;
-        }
+        true
     }
 
     /// A target that was tried while it was left out, and answered, is back.

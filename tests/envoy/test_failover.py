@@ -241,3 +241,38 @@ def test_when_all_are_cooling_down_one_is_tried_all_the_same():
     with harness.serving(harness.both(cooldown="60s"), {"openai": first, "anthropic": second}) as envoy:
         assert client.call(envoy.port, body=ASK).status == 500
         assert client.call(envoy.port, body=ASK).status == 200
+
+
+def test_a_cluster_without_a_host_is_left_out_by_the_calls_after():
+    second = Upstream(always=ANTHROPIC_OK)
+
+    def empty(config: dict) -> None:
+        for cluster in config["static_resources"]["clusters"]:
+            if cluster["name"] == "openai":
+                cluster["load_assignment"]["endpoints"] = []
+
+    with harness.serving(harness.both(cooldown="60s"), {"anthropic": second}, tweak=empty) as envoy:
+        if not harness.dynamic():
+            pytest.skip("before 1.39 the first target is the cluster's")
+        first = client.call(envoy.port, body=ASK)
+        assert first.status == 503 and first.json()["error"]["type"], first
+        assert client.call(envoy.port, body=ASK).header("x-sluice-provider") == "anthropic"
+
+
+def test_a_next_cluster_without_a_host_is_left_out_by_the_calls_after():
+    first = Upstream([openai_error(500)] * 2, always=OPENAI_OK)
+
+    def empty(config: dict) -> None:
+        for cluster in config["static_resources"]["clusters"]:
+            if cluster["name"] == "anthropic":
+                cluster["load_assignment"]["endpoints"] = []
+
+    document = harness.both(cooldown="1s")
+    with harness.serving(document, {"openai": first}, tweak=empty) as envoy:
+        if not harness.dynamic():
+            pytest.skip("before 1.39 the first target is the cluster's")
+        got = client.call(envoy.port, body=ASK)
+        assert got.status == 503 and got.header("x-sluice-retry") is None, got
+        assert got.json()["error"]["message"] == "no provider of this model could be reached"
+        log = envoy.calls(1)[0]
+        assert [attempt["provider"] for attempt in log["attempts"]] == ["openai"], log
