@@ -30,6 +30,8 @@ pub mod consumer;
 
 pub mod limit;
 
+pub mod ledger;
+
 pub mod config;
 
 pub mod telemetry;

@@ -272,6 +272,7 @@ impl Gateway {
             policy: Rc::clone(&self.policy),
             started: self.started,
             caller: self.caller(),
+            listed: self.identity.as_ref().is_none_or(|identity| identity.listed),
             work,
             method,
             path: self.path.clone(),

@@ -9,6 +9,7 @@ use crate::config::Policy;
 use crate::error::{Error, Fault, Kind};
 use crate::host::{Host, Shared};
 use crate::http::{Headers, Reply};
+use crate::ledger::Ledger;
 use crate::limit::{Caller, Exceeded, Limit, Limits};
 use crate::price;
 use crate::quota::{
@@ -21,6 +22,9 @@ use std::rc::Rc;
 pub fn prepare(policy: &mut Policy, shared: &dyn Shared) {
     if !policy.limits.is_empty() {
         policy.limits.pages = Table::prepare(shared, DEFAULT_PAGES).pages();
+    }
+    if policy.ledger {
+        Ledger(shared).prepare();
     }
 }
 

@@ -3,7 +3,7 @@
 //! Each step is a function from what Envoy brought to a [`Step`]. The call itself is shared by the gateway role and
 //! every attempt: they run on the same worker.
 //!
-//! May use: api, chat, config, consumer, error, framing, host, http, json, limit, price, provider, quota, route, task,
+//! May use: api, chat, config, consumer, error, framing, host, http, json, ledger, limit, price, provider, quota, route, task,
 //! telemetry, tokens.
 
 mod answer;
@@ -86,6 +86,8 @@ pub struct Call {
     pub started: Millis,
     /// Who called; `None`: everybody may.
     pub caller: Option<Rc<Consumer>>,
+    /// Whether the configuration has the caller, or there is none to have.
+    listed: bool,
     pub work: Work,
     /// What the client sent.
     client: Headers,

@@ -6,6 +6,7 @@ use super::{Attempted, Call, Chat, Ending, Outcome, Work};
 use crate::chat::Usage;
 use crate::error::Kind;
 use crate::host::{Host, Millis};
+use crate::ledger::{Key, Ledger, Totals};
 use crate::price::Nanos;
 use crate::provider::Auth;
 use crate::quota::Amounts;
@@ -131,7 +132,8 @@ impl Call {
     fn report(&mut self, host: &dyn Host) -> Report {
         let now = host.now();
         let left = self.ending == Ending::Open && host.client_left();
-        let (cost, done) = self.charge(left, host);
+        let (cost, charged, done) = self.charge(left, host);
+        let usage = charged.or(self.usage);
         let last = self.attempts.last();
         let answered = last.is_some_and(|attempt| attempt.outcome != Outcome::Pending);
         let status = if answered { last.map_or(0, |attempt| attempt.status) } else { 0 };
@@ -161,13 +163,13 @@ impl Call {
         let shown = self.shown_status(status);
         samples.push(telemetry::request(&labels, shown, error));
         samples.push(telemetry::duration(&labels, duration));
-        if let Some(usage) = &self.usage {
+        if let Some(usage) = &usage {
             samples.extend(telemetry::tokens(&labels, usage));
         }
         if let (Some(first), Some(true)) = (first, chat.map(|chat| chat.stream)) {
             samples.push(telemetry::first_token(&labels, first));
             let rest = duration.saturating_sub(first);
-            let output = self.usage.map_or(0, |usage| usage.output);
+            let output = usage.map_or(0, |usage| usage.output);
             samples.extend(rest.checked_div(output).map(|each| telemetry::per_token(&labels, each)));
         }
         for attempt in &self.attempts {
@@ -182,6 +184,9 @@ impl Call {
         samples.extend(done.crossed.iter().map(|(limit, percent)| telemetry::threshold(limit, *percent)));
         if done.lost > 0 {
             samples.push(telemetry::lost(done.lost as u64));
+        }
+        if self.policy.ledger && !self.enter(&labels, charged, cost, error.is_some(), host) {
+            samples.push(telemetry::ledger_lost());
         }
         let notes = done.crossed.iter().map(|(limit, percent)| format!("limit {limit}: {percent} % used")).collect();
         for (provider, field) in &self.losses {
@@ -202,7 +207,7 @@ impl Call {
             ended,
             error,
             attempts: self.attempts.iter().filter_map(|attempt| self.attempt_entry(chat, attempt, now)).collect(),
-            usage: self.usage.map(Into::into),
+            usage: usage.map(Into::into),
             time_to_first_byte_ms: first,
             duration_ms: duration,
             losses: self.losses.iter().map(|(_, field)| *field).collect(),
@@ -212,10 +217,23 @@ impl Call {
         Report { log: entry.to_json(), samples, notes }
     }
 
-    /// Settles the call's limits; what it cost. An attempt that failed costs nothing.
-    fn charge(&mut self, left: bool, host: &dyn Host) -> (Option<Nanos>, Done) {
+    /// Counts the call in the ledger, on the day that it began.
+    fn enter(&self, labels: &Labels, used: Option<Usage>, cost: Option<Nanos>, error: bool, host: &dyn Host) -> bool {
+        let caller = self.caller.as_deref();
+        let key = Key {
+            consumer: caller.map_or("", |caller| &caller.name),
+            team: caller.and_then(|caller| caller.team.as_deref()).unwrap_or_default(),
+            model: labels.model.as_deref().unwrap_or_default(),
+            provider: labels.provider.as_deref().unwrap_or_default(),
+            open: !self.listed,
+        };
+        Ledger(host).add(&key, &Totals::of(&used.unwrap_or_default(), cost.unwrap_or(0), error), self.started)
+    }
+
+    /// Settles the call's limits; what it cost, and what it is charged for. An attempt that failed costs nothing.
+    fn charge(&mut self, left: bool, host: &dyn Host) -> (Option<Nanos>, Option<Usage>, Done) {
         let mut amounts = Amounts::default();
-        let (mut cost, mut provider) = (None, None);
+        let (mut cost, mut charged, mut provider) = (None, None, None);
         let last = self.attempts.last().filter(|last| match last.outcome {
             Outcome::Answered => true,
             // It was asked, and nobody told it that its answer is not waited for any longer.
@@ -234,13 +252,14 @@ impl Call {
                         amounts.output_tokens = usage.output;
                         let name = provider.and_then(|index| self.provider(index)).map(|provider| &*provider.name);
                         let price = self.policy.prices.find(name.unwrap_or_default(), &planned.model);
+                        charged = Some(usage);
                         cost = price.map(|price| price.cost(&usage));
                         amounts.usd = cost.unwrap_or(0);
                     }
                 }
             }
         }
-        (cost, self.settle(&amounts, provider, host))
+        (cost, charged, self.settle(&amounts, provider, host))
     }
 
     /// What an attempt used: as its provider says, else as it was counted here, where a limit needs that.

@@ -49,6 +49,8 @@ pub struct Policy {
     /// Who may call; `None`: everybody.
     pub consumers: Option<Consumers>,
     pub limits: Limits,
+    /// Whether all calls are added up.
+    pub ledger: bool,
     /// What upstream models cost.
     pub prices: PriceList,
     /// Where paths go that no dialect knows; `None`: 404.

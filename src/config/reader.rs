@@ -50,6 +50,7 @@ impl<'v> Reader<'v> {
             "other_paths",
             "authentication",
             "consumers",
+            "ledger",
             "limits",
             "prices",
         ];
@@ -71,6 +72,7 @@ impl<'v> Reader<'v> {
         let limits = self.limits(top, &Around { providers: &providers, models: &models, prices: &prices });
         Some(Policy {
             consumers,
+            ledger: top.get("ledger").is_none_or(|flag| self.boolean(flag) != Some(false)),
             limits,
             prices,
             providers,

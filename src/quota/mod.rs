@@ -12,6 +12,7 @@ mod counter;
 mod hash;
 mod lease;
 mod list;
+mod pages;
 mod reserve;
 pub mod resp;
 mod settle;
@@ -19,11 +20,13 @@ mod sync;
 mod table;
 mod windows;
 
+pub use codec::{number, put, put_sized, take};
 pub use counter::MAX_TTL;
 pub use lease::{ADMIT, Answer, MAX_AMOUNT, Message, RETRY};
+pub use pages::Pages;
 pub use reserve::{Ask, Quota, Reason, Refusal, Reservation, Reserved, Standing, When};
 pub use settle::{Crossed, Settled};
-pub use table::{Closed, DEFAULT_PAGES, Table};
+pub use table::{ATTEMPTS, Closed, DEFAULT_PAGES, Table};
 pub use windows::{Piece, Span, Window};
 
 use hash::Hasher;

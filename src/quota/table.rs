@@ -6,6 +6,7 @@
 
 use super::codec;
 use super::counter::{Counter, MAX_TTL, Moment};
+use super::pages::Pages;
 use super::{Rule, Slot, Unit};
 use crate::host::{Millis, Shared};
 
@@ -19,11 +20,8 @@ const SHARED_PAGES: u32 = 16;
 const MAX_PAGES: u32 = 1 << 14;
 pub const DEFAULT_PAGES: u32 = 1 << 10;
 
-/// Changes when the bytes of a page do: another version has other keys.
 const VERSION: u8 = 1;
-const NAME: &[u8; 21] = b"sluice.quota.1.000000";
-/// How many pages there are.
-const SIZE: &str = "sluice.quota.1.size";
+const PAGES: Pages = Pages { name: b"sluice.quota.1.000000", size: "sluice.quota.1.size", empty: &[VERSION, 0, 0, 0] };
 
 /// Tries to change a page while other workers change it. Each failure is another's success.
 pub const ATTEMPTS: usize = 100;
@@ -56,25 +54,15 @@ pub struct Seat {
 }
 
 impl<'a> Table<'a> {
-    /// Makes the keys, once for each start of Envoy: the first write of a key that does not exist could be lost between
-    /// workers. The number of pages stays what it was first, so that no counter is lost.
+    /// Makes the pages. Their number stays what it was first, so that no counter is lost.
     pub fn prepare(shared: &'a dyn Shared, pages: u32) -> Self {
-        if shared.load(SIZE).is_none() {
-            let pages = pages.clamp(1, MAX_PAGES).next_power_of_two();
-            for index in 0..pages.saturating_add(SHARED_PAGES) {
-                let name = name(index);
-                if shared.load(text(&name)).is_none() {
-                    shared.store(text(&name), &Page::default().bytes, None);
-                }
-            }
-            shared.store(SIZE, &pages.to_le_bytes(), None);
-        }
+        PAGES.prepare(shared, pages.clamp(1, MAX_PAGES).next_power_of_two(), SHARED_PAGES);
         Self::open(shared)
     }
 
     /// As it was prepared.
     pub fn open(shared: &'a dyn Shared) -> Self {
-        let size = shared.load(SIZE).and_then(|(value, _)| value.try_into().ok()).map_or(0, u32::from_le_bytes);
+        let size = PAGES.count(shared).unwrap_or(0);
         let pages = if (1..=MAX_PAGES).contains(&size) { size } else { DEFAULT_PAGES };
         Self { shared, pages }
     }
@@ -101,12 +89,7 @@ impl<'a> Table<'a> {
     }
 
     fn load(&self, index: u32) -> Page {
-        let name = name(index);
-        let (bytes, cas) = self.shared.load(text(&name)).unwrap_or_else(|| {
-            // Not prepared, as it should have been.
-            self.shared.store(text(&name), &Page::default().bytes, None);
-            self.shared.load(text(&name)).unwrap_or_default()
-        });
+        let (bytes, cas) = PAGES.load(self.shared, index);
         Page { index, bytes, cas, ..Page::default() }.read()
     }
 
@@ -155,7 +138,7 @@ impl<'a> Table<'a> {
     }
 
     fn put(&self, page: &Page, bytes: &[u8]) -> bool {
-        self.shared.store(text(&name(page.index)), bytes, Some(page.cas))
+        PAGES.store(self.shared, page.index, bytes, page.cas)
     }
 
     /// Changes a counter that there is, whatever its rule: `change` says whether to keep it.
@@ -176,29 +159,18 @@ impl<'a> Table<'a> {
         })
     }
 
+    /// A look at a counter, brought to now, which changes nothing; `None`: nothing is counted there.
+    pub fn peek(&self, rule: &Rule, slot: Slot, now: Millis) -> Option<(Counter, Moment)> {
+        let (_, mut counter) = self.load(self.index(slot, false)).entry(slot)?;
+        let moment = counter.roll(rule.window, now);
+        Some((counter, moment))
+    }
+
     /// The keys in a page whose counters have a lease.
     pub fn leased(&self, index: u32) -> Vec<Slot> {
         let page = self.load(index);
         page.entries().filter(|entry| codec::has_lease(entry.body)).map(|entry| entry.slot).collect()
     }
-}
-
-/// The name of a page, without a heap.
-fn name(index: u32) -> [u8; 21] {
-    let mut name = *NAME;
-    let mut rest = index;
-    for place in name.iter_mut().rev().take(6) {
-        *place = match u8::try_from(rest & 15).unwrap_or(0) {
-            digit @ 0..=9 => digit | b'0',
-            digit => digit.saturating_add(b'a' - 10),
-        };
-        rest >>= 4;
-    }
-    name
-}
-
-fn text(name: &[u8; 21]) -> &str {
-    std::str::from_utf8(name).unwrap_or(SIZE)
 }
 
 /// Version, `full_at`, `open_full_at`, `broken_at`, then the entries: slot, when it is over, length, counter.
@@ -220,7 +192,7 @@ struct Page {
 
 impl Default for Page {
     fn default() -> Self {
-        let bytes = vec![VERSION, 0, 0, 0];
+        let bytes = PAGES.empty.to_vec();
         let (full_at, open_full_at, broken_at) = (0, 0, 0);
         Self { index: 0, bytes, cas: 0, entries: 4, count: 0, ok: true, full_at, open_full_at, broken_at }
     }

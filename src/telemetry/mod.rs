@@ -51,6 +51,7 @@ enum Metric {
         percent: u8,
     },
     Lost,
+    LedgerLost,
     Cost,
     Tokens {
         kind: &'static str,
@@ -99,6 +100,7 @@ impl fmt::Display for Name {
                 write!(f, "sluice_limit_threshold_total;limit={model};percent={percent}")
             }
             Metric::Lost => f.write_str("sluice_limit_lost_total"),
+            Metric::LedgerLost => f.write_str("sluice_ledger_lost_total"),
             Metric::Cost => write!(f, "sluice_cost_nanodollars_total;model={model};provider={provider}"),
             Metric::Cooldowns => write!(f, "sluice_cooldowns_total;provider={provider}"),
             Metric::Tokens { kind } => {
@@ -159,6 +161,11 @@ fn of_limit(metric: Metric, limit: &Rc<str>) -> Sample {
 /// Limits in which a call could not be counted.
 pub fn lost(count: u64) -> Sample {
     Sample { name: Name { metric: Metric::Lost, dialect: None, model: None, provider: None }, value: count }
+}
+
+/// A call that the ledger could not count.
+pub fn ledger_lost() -> Sample {
+    Sample { name: Name { metric: Metric::LedgerLost, dialect: None, model: None, provider: None }, value: 1 }
 }
 
 /// In billionths of a dollar.

@@ -80,13 +80,6 @@ fn counts_survive_a_reload_and_another_size() {
 }
 
 #[test]
-fn names_are_of_one_length_and_different() {
-    let all: std::collections::BTreeSet<_> = (0..5000).map(name).collect();
-    assert_eq!(all.len(), 5000);
-    assert_eq!(text(&name(0xabc)), "sluice.quota.1.000abc");
-}
-
-#[test]
 fn keys_that_clients_choose_leave_room_for_others() {
     let memory = Memory::with(1);
     let window = Window::Calendar(1, Span::Minute);
