@@ -19,7 +19,7 @@ SECONDS ?= 30
 ENVOY_VERSIONS ?=
 PYTEST ?=
 
-.PHONY: help setup build run test lint test-native test-wasm test-envoy size bench fuzz conformance clean
+.PHONY: help setup build cli run test lint test-native test-wasm test-envoy size bench fuzz conformance clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ setup: .run/rust $(VENV)/ready ## Install what is missing: the wasm target, Envo
 build: .run/rust ## Build the module and the stand-in providers
 	@cargo build --release --target wasm32-wasip1
 	@cargo build --release -p sluice-standin
+
+cli: .run/rust ## Build the command-line tool, target/release/sluice
+	@cargo build --release -p sluice-cli
 
 run: setup build ## Start Envoy with the gateway on port 10000; ENVOY=/path/to/envoy for another binary
 	@exec $(VENV)/bin/python envoy/run

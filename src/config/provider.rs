@@ -83,7 +83,8 @@ impl<'v> Reader<'v> {
             host: host.map_or_else(|| filled(kind.host, &settings), str::to_owned),
             settings,
             headers,
-            auth: auth?,
+            // Whoever names it is not told that it is not there.
+            auth: auth.unwrap_or(Auth::Envoy),
             echo_reasoning,
             unsupported,
         })
