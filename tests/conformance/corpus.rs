@@ -14,6 +14,8 @@ pub struct Exchange {
     pub provider: String,
     /// As the corpus names it.
     pub format: String,
+    pub model: String,
+    pub path: Option<String>,
     pub request: Option<Box<RawValue>>,
     pub said: Said,
 }
@@ -27,7 +29,10 @@ pub enum Said {
 impl Exchange {
     pub fn api(&self) -> &'static dyn Api {
         match self.format.as_str() {
+            "openai.completions" => by_name("openai-completions").unwrap(),
             "openai.responses" => by_name("openai-responses").unwrap(),
+            // Claude's models: what their vendor takes, but for where the model and the wish for a stream stand.
+            "bedrock.invoke" => by_name("anthropic").unwrap(),
             format => by_name(format.split('.').next().unwrap()).unwrap(),
         }
     }
@@ -38,12 +43,14 @@ struct Line {
     id: String,
     provider: String,
     api: String,
+    model: Option<String>,
     request: Option<Asked>,
     response: Answered,
 }
 
 #[derive(Deserialize)]
 struct Asked {
+    path: Option<String>,
     body: Option<Box<RawValue>>,
 }
 
@@ -64,26 +71,16 @@ struct Frame {
     payload: Value,
 }
 
+/// `CORPUS` names another folder: one that `refresh` has filled with all that was recorded.
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
+    std::env::var_os("CORPUS").map_or(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus"), PathBuf::from)
 }
 
 pub fn exchanges() -> Vec<Exchange> {
-    let mut files: Vec<PathBuf> = [
-        "anthropic.messages",
-        "bedrock.converse",
-        "bedrock.converse-stream",
-        "cohere.v2.chat",
-        "gemini.generateContent",
-        "gemini.streamGenerateContent",
-        "ollama.chat",
-        "openai.chat",
-        "openai.responses",
-    ]
-    .into_iter()
-    .flat_map(|api| fs::read_dir(folder().join(api)).unwrap())
-    .map(|entry| entry.unwrap().path())
-    .collect();
+    let apis = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let apis = apis.filter(|path| path.is_dir() && !path.ends_with("schemas") && !path.ends_with("LICENSES"));
+    let files = apis.flat_map(|api| fs::read_dir(api).unwrap()).map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = files.collect();
     files.sort();
     let texts = files.iter().map(|path| fs::read_to_string(path).unwrap());
     texts.flat_map(|text| text.lines().map(exchange).collect::<Vec<_>>()).collect()
@@ -94,6 +91,15 @@ fn exchange(line: &str) -> Exchange {
     let Answered { status, body, sse_text, body_base64, events } = line.response;
     let frames = events.filter(|_| body.is_none()).map(|events| framed(&events));
     let binary = body_base64.map(|text| base64(&text)).or(frames);
+    let model = line.model.unwrap_or_default();
+    // A stream that was asked for as one array: its elements are the events that another would have had.
+    let (body, sse_text) = match body {
+        Some(body) if line.api == "gemini.streamGenerateContent" && body.get().starts_with('[') && status < 300 => {
+            let events: Vec<Box<RawValue>> = serde_json::from_str(body.get()).unwrap();
+            (None, Some(events.iter().map(|event| format!("data: {}\n\n", compact(event))).collect()))
+        }
+        body => (body, sse_text),
+    };
     let said = match (status, body, sse_text.map(String::into_bytes).or(binary)) {
         (200..=299, Some(body), None) => Said::Answer(body),
         (200..=299, None, Some(sse)) => Said::Stream(sse),
@@ -103,10 +109,25 @@ fn exchange(line: &str) -> Exchange {
     Exchange {
         id: line.id,
         provider: line.provider,
+        path: line.request.as_ref().and_then(|r| r.path.clone()),
+        request: line.request.and_then(|r| r.body).map(|body| with_model(&line.api, &model, body)),
         format: line.api,
-        request: line.request.and_then(|r| r.body),
+        model,
         said,
     }
+}
+
+/// Amazon's path names the model; its maker's body does.
+fn with_model(api: &str, model: &str, body: Box<RawValue>) -> Box<RawValue> {
+    match api == "bedrock.invoke" && model.contains("anthropic.") {
+        true => RawValue::from_string(body.get().replacen('{', &format!("{{\"model\":\"{model}\","), 1)).unwrap(),
+        false => body,
+    }
+}
+
+/// On one line.
+fn compact(event: &RawValue) -> String {
+    parse(event.get()).unwrap().to_string()
 }
 
 fn framed(events: &[Frame]) -> Vec<u8> {

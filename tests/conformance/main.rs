@@ -20,10 +20,12 @@ mod request;
 mod schema;
 mod stream;
 mod table;
+mod task;
 mod vendor;
 
 use corpus::{Exchange, Said};
 use sluice::api::{APIS, Api};
+use sluice::task::{FORMATS, Format};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -62,17 +64,48 @@ fn in_parallel(exchanges: &[Exchange], check: fn(&Exchange) -> Vec<Outcome>) -> 
     all.into_iter().flat_map(|(_, outcomes)| outcomes).collect()
 }
 
+/// What a check says, or dies of.
+fn outcome(exchange: &Exchange, kind: &'static str, across: bool, check: &dyn Fn() -> Checked) -> Outcome {
+    let checked = catch_unwind(AssertUnwindSafe(check)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        Err(text.or(panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default())
+    });
+    Outcome::new(exchange, kind, if across { "across" } else { "same" }, checked)
+}
+
+/// All checks of what is no chat.
+fn check_task(exchange: &Exchange, own: &'static Format) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    let mut run = |kind, across, check: &dyn Fn() -> Checked| outcomes.push(outcome(exchange, kind, across, check));
+    let named = |other: &Format, checked: Checked| checked.map_err(|why| format!("for {}: {why}", other.name));
+    let others = || FORMATS.iter().filter(|other| other.operation == own.operation && other.name != own.name);
+    let others = || others().filter(|other| own.codec.is_some() && other.codec.is_some());
+    if exchange.request.is_some() {
+        run("request", false, &|| task::asked(exchange, own));
+        others().for_each(|other| run("request", true, &|| named(other, task::asked_across(exchange, own, other))));
+    }
+    match &exchange.said {
+        Said::Answer(body) => {
+            run("answer", false, &|| task::answered(own, body.get()));
+            others().for_each(|other| {
+                run("answer", true, &|| named(other, task::answered_across(exchange, own, other, body.get())))
+            });
+        }
+        Said::Error(status, body) => run("error", false, &|| task::failed(own, *status, body.get())),
+        Said::Stream(_) => panic!("{}: a stream", exchange.id),
+    }
+    outcomes
+}
+
 /// All checks of one exchange.
 fn check(exchange: &Exchange) -> Vec<Outcome> {
+    if let Some(format) = task::format(&exchange.format, &exchange.model) {
+        return check_task(exchange, format);
+    }
     let own = exchange.api();
     let mut outcomes = Vec::new();
     let mut run = |kind: &'static str, other: Option<&'static dyn Api>, check: &dyn Fn() -> Checked| {
-        let checked = catch_unwind(AssertUnwindSafe(check)).unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<String>().cloned();
-            Err(text.or(panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default())
-        });
-        let way = if other.is_some() { "across" } else { "same" };
-        outcomes.push(Outcome::new(exchange, kind, way, checked));
+        outcomes.push(outcome(exchange, kind, other.is_some(), check));
     };
     let others = || APIS.iter().copied().filter(|api| api.converses() && api.name() != own.name());
     if let Some(body) = &exchange.request {

@@ -252,7 +252,10 @@ fn splices(api: &dyn Api, body: &str, value: &Value) -> Checked {
     }
     // Usage is asked for in a stream that does not ask itself, and nowhere else.
     let (out, hide) = spliced(api, body, &target(model))?;
-    let asks = value["stream"] == true && value["stream_options"]["include_usage"] != true && api.name() == "openai";
+    let asks = value["stream"] == true
+        && value["stream_options"]["include_usage"] != true
+        && api.name().starts_with("openai")
+        && api.name() != "openai-responses";
     let mut want = value.clone();
     if value["model"].is_null() && !vendor::BY_PATH.contains(&api.name()) {
         want["model"] = model.into();

@@ -10,7 +10,7 @@ pub const VENDOR: Vendor = Vendor {
     asks,
     answer,
     stream,
-    schemas: [""; 4],
+    schemas: ["cohere.v2.chat.request", "cohere.v2.chat.response", "cohere.v2.chat.event", ""],
     models: &["command-a-reasoning-08-2025", "command-r7b-12-2024"],
     known: &[
         "model",

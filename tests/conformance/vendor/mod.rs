@@ -3,6 +3,7 @@
 mod anthropic;
 mod bedrock;
 mod cohere;
+mod completions;
 mod gemini;
 mod ollama;
 mod openai;
@@ -28,10 +29,11 @@ pub struct Vendor {
     pub last: &'static str,
 }
 
-static VENDORS: [Vendor; 7] = [
+static VENDORS: [Vendor; 8] = [
     anthropic::VENDOR,
     bedrock::VENDOR,
     cohere::VENDOR,
+    completions::VENDOR,
     gemini::VENDOR,
     ollama::VENDOR,
     openai::VENDOR,

@@ -4,13 +4,12 @@ use crate::json::{Value, events, list, number, parse, text};
 use crate::request::{Asks, Item, Pick, Side, Tool};
 use sluice::chat::Usage;
 
-/// The vendor publishes no schema.
 pub const VENDOR: Vendor = Vendor {
     name: "ollama",
     asks,
     answer,
     stream,
-    schemas: [""; 4],
+    schemas: ["ollama.chat.request", "ollama.chat.response", "ollama.chat.response", ""],
     models: &["qwen3"],
     known: &["model", "messages", "tools", "format", "options", "stream", "think"],
     last: "done",
