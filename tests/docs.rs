@@ -22,7 +22,8 @@ fn read(path: &str) -> String {
 /// Every page: those at the top, in `docs`, and beside tests.
 fn pages() -> Vec<String> {
     let mut pages = Vec::new();
-    for dir in ["", "docs", "tests/standin", "tests/scenarios", "tests/golden/sse"] {
+    for dir in ["", "docs", "docs/translation", "tests/corpus", "tests/standin", "tests/scenarios", "tests/golden/sse"]
+    {
         for entry in fs::read_dir(root().join(dir)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             if name.ends_with(".md") {
@@ -180,6 +181,23 @@ fn every_link_leads_somewhere() {
         }
     }
     assert!(count > 20, "{count} links: they are not found");
+}
+
+#[test]
+fn every_document_is_linked_from_another() {
+    let pages = pages();
+    let linked = |file: &str| pages.iter().any(|page| page != file && links_to(page, file));
+    for page in pages.iter().filter(|page| page.starts_with("docs/")) {
+        assert!(linked(page), "nothing links to {page}");
+    }
+}
+
+fn links_to(page: &str, file: &str) -> bool {
+    let here = root().join(page).parent().unwrap().to_owned();
+    let wanted = root().join(file).canonicalize().unwrap();
+    let (_, prose) = blocks(page);
+    let links: Vec<&str> = prose.split("](").skip(1).map(|after| after.split([')', '#']).next().unwrap()).collect();
+    links.iter().any(|link| here.join(link).canonicalize().is_ok_and(|target| target.is_file() && target == wanted))
 }
 
 /// The strings between double quotes.
