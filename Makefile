@@ -19,7 +19,7 @@ SECONDS ?= 30
 ENVOY_VERSIONS ?=
 PYTEST ?=
 
-.PHONY: help setup build cli run test lint test-native test-wasm test-envoy size bench fuzz conformance clean
+.PHONY: help setup build cli run test lint test-native test-wasm test-envoy prove size bench fuzz conformance clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ test-wasm: build ## Run the scenarios on the module under wasmtime
 
 test-envoy: setup build ## Run the module in Envoy, with the SDKs; ENVOY_VERSIONS="1.37.0 1.40.0" for others, PYTEST="-k name"
 	@tests/envoy/run $(ENVOY_VERSIONS) -- $(PYTEST)
+
+prove: setup build ## Print how limits hold under load in Envoy, as a table; PYTEST="-k name" picks
+	@SLUICE_PROVE=1 tests/envoy/run -- -n 0 -m proof $(PYTEST)
 
 size: build ## Print the module's bytes, its vocabularies apart, against its budget
 	@size() { stat -c %s "$$1" 2>/dev/null || stat -f %z "$$1"; }; \

@@ -56,7 +56,8 @@ impl Attempt {
         state.unsent = None;
         state.extend(host);
         // What the attempt before brought, the client never saw.
-        state.first_byte = None;
+        (state.first_byte, state.usage, state.told) = (None, None, None);
+        state.ending = Ending::Open;
         let started = match state.attempts.len() {
             0 => state.started,
             _ => host.now(),

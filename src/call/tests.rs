@@ -297,6 +297,20 @@ fn a_call_that_ends_without_its_answers_end_says_whose_doing_it_was() {
 }
 
 #[test]
+fn a_client_that_leaves_a_second_attempt_is_not_taken_for_the_failure_of_the_first() {
+    let host = Process::default();
+    let mut gateway = gateway(json!({}));
+    let (_, call) = ask(&mut gateway, STREAM, &host);
+    let (mut a, _) = attempt(&call, "a", &host);
+    a.response_headers(headers(&[(":status", "529"), ("content-length", "0")]), true, &host);
+    drop(a);
+    let (_b, _) = attempt(&call, "b", &host);
+    host.left.set(true);
+    let (log, _) = log(&gateway, &host);
+    assert_eq!((&log["ended"], &log["error"], &log["status"]), (&json!("client_left"), &Value::Null, &json!(0)));
+}
+
+#[test]
 fn a_cool_down_ends_by_itself() {
     let host = Process::default();
     host.wait(1_000_000);

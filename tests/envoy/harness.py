@@ -72,6 +72,13 @@ def set_gateway(config: dict, document) -> None:
     hcm(config)["http_filters"][0]["typed_config"]["config"]["configuration"]["value"] = value
 
 
+def vms(value) -> list[dict]:
+    """Every VM that a configuration names."""
+    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    own = [value["vm_config"]] if isinstance(value, dict) and "vm_config" in value else []
+    return own + [vm for each in below for vm in vms(each)]
+
+
 def targets(document: dict) -> dict[str, set[str]]:
     """The clusters that a gateway's configuration names, each with its providers."""
     found: dict[str, set[str]] = {}
@@ -177,19 +184,26 @@ def _environment(keys) -> dict:
 
 
 class Envoy:
-    """A running Envoy, this process's own child. Leaving it checks that no input hurt it."""
+    """A running Envoy, this process's own child. Leaving it checks that no input hurt it. `dynamic`: its listener comes from a file, and can
+    be changed: `change`."""
 
-    def __init__(self, config: dict, keys=None, concurrency: int = 2):
+    def __init__(self, config: dict, keys=None, concurrency: int = 2, dynamic: bool = False):
         config = copy.deepcopy(config)
         config["admin"]["address"]["socket_address"]["port_value"] = 0
         listener(config)["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": 0}
         self.folder = tempfile.TemporaryDirectory(prefix="sluice-envoy-")
         self.path = pathlib.Path(self.folder.name)
+        self.config = config
+        if dynamic:
+            self._publish()
+            sources = {f"{kind}_config": {"path_config_source": {"path": str(self.path / kind)}} for kind in ("cds", "lds")}
+            config = {**config, "node": {"id": "test", "cluster": "test"}, "dynamic_resources": sources}
+            config["static_resources"] = {**config["static_resources"], "listeners": [], "clusters": []}
         (self.path / "envoy.json").write_text(json.dumps(config))
         command = [
             ENVOY, "-c", str(self.path / "envoy.json"), "--use-dynamic-base-id", "--concurrency", str(concurrency),
             "--admin-address-path", str(self.path / "admin"), "--log-path", str(self.path / "log"),
-            "--file-flush-interval-msec", "20", "-l", "warning", "--drain-time-s", "1",
+            "--file-flush-interval-msec", "20", "-l", "warning", "--drain-time-s", "10" if dynamic else "1",
         ]
         with open(self.path / "access", "wb") as access, open(self.path / "stderr", "wb") as errors:
             self.process = subprocess.Popen(command, stdout=access, stderr=errors, env=_environment(keys), cwd=ROOT)
@@ -210,10 +224,34 @@ class Envoy:
                     listeners = json.loads(self.admin("/listeners?format=json"))["listener_statuses"]
                     self.port = listeners[0]["local_address"]["socket_address"]["port_value"]
                     return
-            except (OSError, KeyError):
+            except (OSError, KeyError, IndexError):
                 pass
             time.sleep(0.02)
         raise AssertionError(f"Envoy was not ready in 30 s:\n{self.log()}")
+
+    def _publish(self) -> None:
+        """Clusters and listeners as a control plane gives them."""
+        for kind, name, field in (("cds", "cluster.v3.Cluster", "clusters"), ("lds", "listener.v3.Listener", "listeners")):
+            made = self.config["static_resources"][field]
+            resources = [{"@type": f"type.googleapis.com/envoy.config.{name}", **resource} for resource in made]
+            new = self.path / "new"
+            new.write_text(json.dumps({"resources": resources}))
+            new.rename(self.path / kind)
+
+    def change(self, change) -> None:
+        """Changes the configuration, and waits until Envoy uses it."""
+        names = ["listener_manager.listener_modified", "cluster_manager.cluster_modified"]
+        before, clusters = self.stats("_modified"), copy.deepcopy(self.config["static_resources"]["clusters"])
+        change(self.config)
+        wanted = names if clusters != self.config["static_resources"]["clusters"] else names[:1]
+        self._publish()
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            now, warming = self.stats("_modified"), self.stats("_warming|warming_clusters")
+            if all(now[name] > before[name] for name in wanted) and not any(warming.values()):
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"Envoy did not take the change:\n{self.log()[-4000:]}")
 
     def admin(self, path: str, method: str = "GET") -> str:
         request = urllib.request.Request(f"http://{self.admin_address}{path}", method=method)

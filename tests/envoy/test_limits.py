@@ -1,252 +1,90 @@
 """Limits under load: two workers, many calls at once. A budget is used to its last unit and never passed; what is charged is what the
-providers say they delivered."""
+providers say they delivered, however calls end."""
 
 import asyncio
 import collections
-import contextlib
 import json
-import os
 import random
-import socket
-import struct
-import threading
 
 import harness
 import pytest
+from conftest import FULL
+from load import MESSAGES, PROMPT, ask, load, providers
 
-# As the tokenizer of gpt-4o counts them: the prompt with what stands around it, and one token a word.
-MESSAGES = [{"role": "user", "content": "hi"}]
-PROMPT = 8
-WORDS = [" one", " two", " three", " four", " five"]
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(900 if FULL else 120)]
+
 AMOUNT = 9_000_000_000
-JSON = "content-type: application/json"
-SSE = "content-type: text/event-stream"
-
 CONCURRENCY = [1, 16, 128]
-BUDGETS = [1, 100, int(os.environ.get("SLUICE_LARGE_BUDGET", "10000"))]
-
-
-class Server:
-    """A provider that does what its caller says in `user`, and keeps its own books of it."""
-
-    def __init__(self):
-        self.calls = 0
-        self.books: list[dict] = []
-        self.lock = threading.Lock()
-
-    async def serve(self, reader, writer):
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-                body = json.loads(await reader.readexactly(length))
-                with self.lock:
-                    self.calls += 1
-                if not await self.answer(body, reader, writer):
-                    return
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    async def answer(self, body, reader, writer) -> bool:
-        plan = json.loads(body["user"]) if "user" in body else {"words": 1}
-        words, what = plan["words"], plan.get(self.name)
-        assert words <= body.get("max_tokens", words), "the cap was not kept"
-        if what == "500":
-            await self.send(writer, "500 Internal Server Error", JSON, json.dumps({"error": {"message": "no"}}))
-            return True
-        if what == "reset":
-            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            writer.transport.abort()
-            return False
-        usage = {"prompt_tokens": PROMPT, "completion_tokens": words, "total_tokens": PROMPT + words}
-        head = {"id": "c", "object": "chat.completion", "created": 1, "model": body["model"]}
-        if not body.get("stream"):
-            text = "".join(WORDS[i % 5] for i in range(words))
-            choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-            self.book(PROMPT + words)
-            await self.send(writer, "200 OK", JSON, json.dumps({**head, "choices": [choice], "usage": usage}))
-            return True
-        head["object"] = "chat.completion.chunk"
-        stop = plan.get("stop", words)
-        writer.write(f"HTTP/1.1 200 OK\r\n{SSE}\r\ntransfer-encoding: chunked\r\n\r\n".encode())
-        for i in range(stop):
-            choice = {"index": 0, "delta": {"content": WORDS[i % 5]}, "finish_reason": None}
-            self.chunk(writer, {**head, "choices": [choice]})
-            await writer.drain()
-        self.book(PROMPT + stop)
-        if plan.get("ends") == "left":
-            # The client has what it wanted, and goes.
-            await asyncio.wait_for(reader.read(1), 20)
-            return False
-        if plan.get("ends") == "cut":
-            await asyncio.sleep(0.01)
-            writer.transport.abort()
-            return False
-        self.chunk(writer, {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
-        self.chunk(writer, {**head, "choices": [], "usage": usage})
-        last = b"data: [DONE]\n\n"
-        writer.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(last), last))
-        await writer.drain()
-        return True
-
-    def book(self, tokens: int) -> None:
-        with self.lock:
-            self.books.append(tokens)
-
-    def chunk(self, writer, value) -> None:
-        data = b"data: " + json.dumps(value).encode() + b"\n\n"
-        writer.write(b"%x\r\n%s\r\n" % (len(data), data))
-
-    async def send(self, writer, status, kind, text) -> None:
-        writer.write(f"HTTP/1.1 {status}\r\n{kind}\r\ncontent-length: {len(text)}\r\n\r\n{text}".encode())
-        await writer.drain()
-
-
-@contextlib.contextmanager
-def providers(*names):
-    """Scripted providers in one thread with a loop of its own."""
-    loop = asyncio.new_event_loop()
-    servers, ports = {}, {}
-
-    async def start():
-        for name in names:
-            server = Server()
-            server.name = name
-            listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, backlog=1024)
-            servers[name], ports[name] = server, listening.sockets[0].getsockname()[1]
-
-    loop.run_until_complete(start())
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    try:
-        yield servers, ports
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(5)
-
-
-async def ask(port, streams, body, words=None, headers=""):
-    """One call over a connection of `streams`. `words`: hang up after so many. The status, the headers."""
-    data = json.dumps(body).encode()
-    reader, writer = streams.pop() if streams else await asyncio.open_connection("127.0.0.1", port)
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n{JSON}\r\n{headers}content-length: {len(data)}\r\n\r\n"
-    writer.write(head.encode() + data)
-    lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-    status = int(lines[0].split()[1])
-    got = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
-    try:
-        if "content-length" in got:
-            await reader.readexactly(int(got["content-length"]))
-        else:
-            seen = 0
-            while words is None or seen < words:
-                size = int(await reader.readline(), 16)
-                piece = await reader.readexactly(size + 2)
-                seen += piece.count(b'"content"')
-                if size == 0:
-                    break
-            else:
-                writer.transport.abort()
-                return status, got
-    except (asyncio.IncompleteReadError, ConnectionError, ValueError):
-        writer.close()
-        return status, got
-    streams.append((reader, writer))
-    return status, got
-
-
-async def load(concurrency, jobs, run):
-    """All jobs, so many at once."""
-    jobs, results = iter(jobs), []
-
-    async def worker():
-        streams = []
-        for job in jobs:
-            results.append(await run(streams, job))
-        for _, writer in streams:
-            writer.close()
-
-    await asyncio.gather(*(worker() for _ in range(concurrency)))
-    return results
+BUDGETS = [1, 100, 10_000 if FULL else 1000]
+CALL = {"model": "gpt-4o", "max_tokens": 1, "messages": MESSAGES}
+# Nano-dollars of a call of one word: 2.50 and 10.00 a million.
+COST = PROMPT * 2500 + 10_000
 
 
 def document(limits, targets=("a",), **more):
-    return {
-        "providers": {name: {"api": "openai", "auth": {"value": "sk"}} for name in targets},
-        "models": [{"name": "gpt-4o", "cooldown": "0s", "max_tokens": 20, "targets": [{"provider": name} for name in targets]}],
-        "limits": limits,
-        **more,
-    }
+    model = {"name": "gpt-4o", "cooldown": "0s", "max_tokens": 20, "targets": [{"provider": name} for name in targets]}
+    model |= more.pop("model", {})
+    return {"providers": {name: {"api": "openai", "auth": {"value": "sk"}} for name in targets}, "models": [model], "limits": limits, **more}
+
+
+def run_all(envoy, concurrency, jobs, body=CALL):
+    """The statuses of so many equal calls."""
+
+    async def run(streams, _):
+        return (await ask(envoy.port, streams, body))[0]
+
+    return collections.Counter(asyncio.run(load(concurrency, jobs, run)))
+
+
+def lost(envoy) -> int:
+    return sum(value for name, value in envoy.counters().items() if "limit_lost" in name)
 
 
 @pytest.mark.parametrize("concurrency", CONCURRENCY)
-def test_a_budget_is_used_to_its_last_call_and_never_passed(concurrency, capsys):
-    """In calls, in tokens and in money. Every reservation is here as much as is used in the end, so that no room is held in vain."""
-    cost = PROMPT * 2500 + 10000  # nano-dollars, one word: 2.50 and 10.00 a million
-    figures = []
+@pytest.mark.parametrize("unit", ["requests", "tokens", "usd"])
+def test_a_budget_is_used_to_its_last_call_and_never_passed(unit, concurrency, figure):
+    """Every reservation is here as much as is used in the end, so that no room is held in vain."""
     for budget in BUDGETS:
-        limits = [{"name": "calls", "by": ["header:x-run"], "unit": "requests", "amount": budget, "window": "1mo", "when": {"model": ["gpt-4o"]}}]
-        limits.append({"name": "tokens", "by": ["header:x-run"], "unit": "tokens", "amount": budget * (PROMPT + 1), "window": "1mo"})
-        limits.append({"name": "money", "by": ["header:x-run"], "unit": "usd", "amount": f"{budget * cost / 1e9:.9f}", "window": "1mo"})
-        for limit in limits if budget < 1000 else limits[:1]:
-            prices = {"*": {"input": 2.5, "output": 10}}
-            with providers("a") as (servers, ports), harness.serving(document([limit], prices=prices), ports) as envoy:
-                body = {"model": "gpt-4o", "max_tokens": 1, "messages": MESSAGES}
-                asked = budget + max(budget // 5, 3 * concurrency)
-
-                async def run(streams, _):
-                    return (await ask(envoy.port, streams, body))[0]
-
-                counted = collections.Counter(asyncio.run(load(concurrency, range(asked), run)))
-                assert counted == {200: budget, 429: asked - budget}, (limit, counted)
-                assert servers["a"].calls == budget
-                figures.append(f"{limit['unit']} {budget}: {counted[200]} of {asked} passed")
-                assert sum(value for name, value in envoy.counters().items() if "limit_lost" in name) == 0
-    with capsys.disabled():
-        print(f"\n{concurrency} at once, 2 workers: " + "; ".join(figures))
+        amount = {"requests": budget, "tokens": budget * (PROMPT + 1), "usd": f"{budget * COST / 1e9:.9f}"}[unit]
+        limit = {"name": unit, "by": ["header:x-run"], "unit": unit, "amount": amount, "window": "1mo"}
+        prices = {"*": {"input": 2.5, "output": 10}}
+        with providers("a") as (servers, ports), harness.serving(document([limit], prices=prices), ports) as envoy:
+            asked = budget + max(budget // 5, 3 * concurrency)
+            counted = run_all(envoy, concurrency, range(asked))
+            assert counted == {200: budget, 429: asked - budget}, (limit, counted)
+            assert servers["a"].calls == budget
+            assert lost(envoy) == 0
+        figure(f"{unit}: a budget of {budget} calls", f"{concurrency} at once", f"{counted[200]} of {asked} passed, 0 over")
 
 
-def test_no_more_calls_are_under_way_than_may_be(capsys):
-    limits = [{"name": "at-once", "unit": "concurrent", "amount": 7}]
+@pytest.mark.parametrize("concurrency", CONCURRENCY)
+@pytest.mark.parametrize("amount", [1, 7, 100])
+def test_no_more_calls_are_under_way_than_may_be(amount, concurrency, figure):
+    limits = [{"name": "at-once", "unit": "concurrent", "amount": amount}]
     with providers("a") as (servers, ports), harness.serving(document(limits), ports) as envoy:
-        underway, most = 0, 0
-        original = Server.answer
-
-        async def slow(self, body, reader, writer):
-            nonlocal underway, most
-            underway += 1
-            most = max(most, underway)
-            await asyncio.sleep(0.005)
-            underway -= 1
-            return await original(self, body, reader, writer)
-
-        Server.answer = slow
-        try:
-
-            async def run(streams, _):
-                return (await ask(envoy.port, streams, {"model": "gpt-4o", "messages": MESSAGES}))[0]
-
-            counted = collections.Counter(asyncio.run(load(64, range(2000), run)))
-            assert asyncio.run(load(1, range(20), run)) == [200] * 20, "nothing is held when all is over"
-        finally:
-            Server.answer = original
-        assert most == 7 and set(counted) == {200, 429}, (most, counted)
-    with capsys.disabled():
-        print(f"\nconcurrent 7: at most {most} under way, {counted[200]} of 2000 passed")
+        servers["a"].slow = 0.005
+        calls = 100 if concurrency == 1 else 2000
+        counted = run_all(envoy, concurrency, range(calls))
+        most = servers["a"].most
+        assert run_all(envoy, 1, range(20)) == {200: 20}, "nothing is held when all is over"
+        assert most <= amount and set(counted) <= {200, 429}, (most, counted)
+        assert most == min(amount, concurrency) or concurrency > 16, "room was held in vain"
+        assert 429 not in counted or concurrency > amount, counted
+    figure(f"concurrent: {amount}", f"{concurrency} at once", f"at most {most} under way, {counted[200]} of {calls} passed")
 
 
 def plans(count, seed):
-    """20 % of the clients leave at a random event, 10 % of first attempts fail, 5 % of streams are cut."""
+    """20 % of the clients leave at a random event, or before the first; 10 % of first attempts fail; 5 % of streams break off."""
     chance = random.Random(seed)
-    for _ in range(count):
+    for number in range(count):
         words = chance.randint(1, 20)
-        plan = {"words": words}
+        plan = {"id": number, "words": words}
         dice = chance.random()
         stream = chance.random() < 0.6 or dice < 0.25
-        if dice < 0.25:
-            plan |= {"ends": "left" if dice < 0.2 else "cut", "stop": chance.randint(1, words)}
+        if dice < 0.2:
+            plan |= {"ends": "left", "stop": chance.randint(0, words)}
+        elif dice < 0.25:
+            plan |= {"ends": chance.choice(["cut", "cut", "error"]), "stop": chance.randint(1, words)}
         if chance.random() < 0.1:
             plan["a"] = chance.choice(["500", "reset"])
             if chance.random() < 0.2:
@@ -254,36 +92,128 @@ def plans(count, seed):
         yield {"model": "gpt-4o", "stream": stream, "messages": MESSAGES, "user": json.dumps(plan)}, plan, stream
 
 
+def charges(calls):
+    """What the log says was counted towards the limit in tokens."""
+    return sorted(limit["settled"] for call in calls for limit in call["limits"] if limit["name"] == "tokens" and limit["settled"])
+
+
+TOKENS_AND_CALLS = [
+    {"name": "tokens", "unit": "tokens", "amount": AMOUNT, "window": "1mo"},
+    {"name": "calls", "unit": "requests", "amount": AMOUNT, "window": "1mo"},
+]
+
+
+def left(envoy) -> tuple[int, int]:
+    """Tokens and calls that are left, as a call of its own is told: what it takes itself is out of it."""
+    _, headers = asyncio.run(ask(envoy.port, [], CALL))
+    return int(headers["x-ratelimit-remaining-tokens"]) + PROMPT + 1, int(headers["x-ratelimit-remaining-requests"]) + 1
+
+
 @pytest.mark.parametrize("concurrency", CONCURRENCY)
-def test_what_is_charged_is_what_the_providers_delivered(concurrency, capsys):
-    count = 2000 if concurrency > 1 else 600
-    limits = [
-        {"name": "tokens", "unit": "tokens", "amount": AMOUNT, "window": "1mo"},
-        {"name": "calls", "unit": "requests", "amount": AMOUNT, "window": "1mo"},
-    ]
+def test_what_is_charged_is_what_the_providers_delivered(concurrency, figure):
+    count = (10_000 if FULL else 2000) if concurrency > 1 else 1000 if FULL else 400
     prices = {"*": {"input": 1, "output": 1}}
-    with providers("a", "b") as (servers, ports), harness.serving(document(limits, ("a", "b"), prices=prices), ports) as envoy:
+    with providers("a", "b") as (servers, ports), harness.serving(document(TOKENS_AND_CALLS, ("a", "b"), prices=prices), ports) as envoy:
 
         async def run(streams, job):
             body, plan, stream = job
             words = plan["stop"] if plan.get("ends") == "left" else None
-            status, _ = await ask(envoy.port, streams, body, words)
-            return status
+            seen = lambda: any(plan["id"] in server.seen for server in servers.values())  # noqa: E731
+            return (await ask(envoy.port, streams, body, words, seen=seen))[0]
 
         statuses = collections.Counter(asyncio.run(load(concurrency, plans(count, concurrency), run)))
         calls = envoy.calls(count, 10)
         booked = sorted(tokens for server in servers.values() for tokens in server.books)
-        charged = sorted(limit["settled"] for call in calls for limit in call["limits"] if limit["name"] == "tokens" and limit["settled"])
         costs = [round(call["cost_usd"] * 1e6) for call in calls if call.get("cost_usd")]
         ended = collections.Counter(call["ended"] for call in calls)
-        # What is left, as a call of its own is told: nothing is held any longer, and no more was taken than booked.
-        last = asyncio.run(load(1, [None], lambda streams, _: ask(envoy.port, streams, {"model": "gpt-4o", "max_tokens": 1, "messages": MESSAGES})))
-        left = int(last[0][1]["x-ratelimit-remaining-tokens"])
-        assert ended["client_left"] > count / 8 and ended["provider_cut"] > count / 50, ended
-        assert charged == booked
+        assert ended["client_left"] > count / 8 and ended["provider_cut"] > count / 60, ended
+        assert charges(calls) == booked
         assert sum(costs) == sum(booked)
-        assert AMOUNT - left == sum(booked) + PROMPT + 1
+        # Nothing is held any longer, and no more was taken than booked.
+        assert left(envoy) == (AMOUNT - sum(booked), AMOUNT - len(booked))
         assert servers["a"].calls > len(servers["a"].books) and servers["b"].calls > len(servers["b"].books)
-    with capsys.disabled():
-        share = {name: f"{number / count:.0%}" for name, number in ended.items()}
-        print(f"\n{concurrency} at once, {count} calls {dict(statuses)}, ended {share}: delivered {sum(booked)} tokens, charged {sum(charged)}")
+        assert lost(envoy) == 0
+    share = ", ".join(f"{name} {number / count:.0%}" for name, number in sorted(ended.items()))
+    found = f"delivered {sum(booked)} tokens, charged {sum(booked)}; {statuses[500] + statuses[0]} calls failed or left unheard, 0 of them wrong"
+    figure("charged is what was delivered", f"{count} calls, {concurrency} at once: {share}", found)
+
+
+@pytest.mark.parametrize("plan, status, ended", [
+    # Nobody answers in time: at neither, at the first, and then in the middle of a stream.
+    ({"words": 3, "a": "silent", "b": "silent"}, 504, "error"),
+    ({"words": 3, "a": "silent"}, 200, "complete"),
+    ({"words": 9, "ends": "stalls", "stop": 4}, 200, "provider_cut"),
+])
+def test_a_call_that_times_out_is_charged_what_was_delivered(plan, status, ended, figure):
+    timeouts = {"first_byte_timeout": "600ms", "answer_timeout": "600ms"}
+
+    def brief(config):
+        """Silence in the middle of a stream is Envoy's to end."""
+        harness.route(config)["retry_policy"]["per_try_idle_timeout"] = "1.5s"
+        harness.route(config)["idle_timeout"] = "1.5s"
+
+    made = document(TOKENS_AND_CALLS, ("a", "b"), model=timeouts)
+    with providers("a", "b") as (servers, ports), harness.serving(made, ports, tweak=brief) as envoy:
+        body = {"model": "gpt-4o", "stream": plan.get("ends") is not None, "messages": MESSAGES, "user": json.dumps(plan)}
+        assert run_all(envoy, 16, range(32), body) == {status: 32}
+        calls = envoy.calls(32, 10)
+        booked = sorted(tokens for server in servers.values() for tokens in server.books)
+        assert {call["ended"] for call in calls} == {ended}
+        assert charges(calls) == booked
+        assert left(envoy) == (AMOUNT - sum(booked), AMOUNT - len(booked))
+    figure("a timeout", f"32 calls, 16 at once: {ended}", f"delivered {sum(booked)} tokens, charged {sum(booked)}")
+
+
+AMOUNTS = [400, 300, 200, 500]
+# A connection of its own: it is served by the newest listener.
+FRESH = "connection: close\r\n"
+
+
+def limited(config, amount) -> None:
+    harness.gateway(config)["limits"][0]["amount"] = amount
+
+
+def test_a_budget_outlives_changes_of_the_configuration_under_load(figure):
+    limit = {"name": "calls", "unit": "requests", "amount": AMOUNTS[0], "window": "1mo"}
+    with providers("a") as (servers, ports), harness.serving(document([limit]), ports, dynamic=True) as envoy:
+        servers["a"].slow = 0.02
+        statuses: list[int] = []
+        changed: list[int] = []
+
+        async def run(streams, _):
+            statuses.append((await ask(envoy.port, streams, CALL, headers=FRESH))[0])
+
+        async def changes():
+            for number, amount in enumerate(AMOUNTS[1:], 1):
+                while statuses.count(200) < 40 * number:
+                    await asyncio.sleep(0.01)
+                await asyncio.to_thread(envoy.change, lambda config, amount=amount: limited(config, amount))
+                changed.append(statuses.count(200))
+
+        async def both():
+            await asyncio.gather(changes(), load(16, iter(lambda: len(changed) == 3 and statuses[-100:] == [429] * 100, True), run))
+
+        asyncio.run(both())
+        assert collections.Counter(statuses)[200] == AMOUNTS[-1] == servers["a"].calls, changed
+        assert set(statuses) == {200, 429} and lost(envoy) == 0
+    figure("a budget, through three changes of the configuration", "16 at once", f"{statuses.count(200)} of {len(statuses)} passed; {AMOUNTS[-1]} is the last amount")
+
+
+def test_a_budget_outlives_its_vms(figure):
+    """Another environment makes new VMs, and ends the old ones."""
+    limit = {"name": "calls", "unit": "requests", "amount": AMOUNTS[0], "window": "1mo"}
+    with providers("a") as (servers, ports), harness.serving(document([limit]), ports, dynamic=True) as envoy:
+
+        def another(config, number):
+            for vm in harness.vms(config):
+                vm["environment_variables"] = {**vm["environment_variables"], "key_values": {"CHANGE": str(number)}}
+            limited(config, AMOUNTS[number])
+
+        passed = run_all(envoy, 16, range(80))[200]
+        created = envoy.stats("wasm.*created")
+        for number in range(1, 4):
+            envoy.change(lambda config, number=number: another(config, number))
+            passed += run_all(envoy, 16, range(600 if number == 3 else 80))[200]
+        assert envoy.stats("wasm.*created") != created, "no VM was made"
+        assert passed == AMOUNTS[-1] == servers["a"].calls
+    figure("a budget, through three sets of VMs", "16 at once", f"{passed} of 840 passed; {AMOUNTS[-1]} is the last amount")
