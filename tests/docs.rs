@@ -59,7 +59,8 @@ fn blocks(page: &str) -> (Vec<Block>, String) {
 }
 
 fn env(name: &str) -> Option<String> {
-    let known = ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GROQ_API_KEY", "EU_API_KEY", "COHERE_API_KEY"];
+    let known =
+        ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GROQ_API_KEY", "EU_API_KEY", "COHERE_API_KEY", "REDIS_PASSWORD"];
     known.contains(&name).then(|| "key".to_owned())
 }
 
@@ -266,7 +267,7 @@ fn every_field_and_value_of_the_configuration_is_documented() {
     let page = "docs/configuration.md";
     documents(page, fields);
     documents("docs/consumers.md", fields_of(&["consumer"]));
-    documents("docs/limits.md", fields_of(&["limit", "price"]));
+    documents("docs/limits.md", fields_of(&["limit", "store", "price"]));
     documents("docs/limits.md", sluice::quota::Unit::ALL.iter().map(|unit| unit.name()));
     documents("docs/limits.md", sluice::price::RATES);
     documents(page, sluice::route::STRATEGIES.iter().map(|strategy| strategy.name()));

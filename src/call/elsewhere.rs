@@ -2,15 +2,14 @@
 
 use super::Step;
 use super::Work;
-use super::envoy::{Arrival, to_envoy};
-use super::gateway::{Gateway, State, default_dialect};
-use super::limits::Room;
+use super::admit::Admission;
+use super::envoy::Arrival;
+use super::gateway::{Gateway, default_dialect};
 use crate::api::{APIS, Api, Line};
 use crate::config::Policy;
 use crate::error::{Error, Fault, Kind};
 use crate::host::Host;
-use crate::http::{Change, Headers, Reply};
-use std::cell::RefCell;
+use crate::http::{Headers, Reply};
 use std::rc::Rc;
 
 impl Gateway {
@@ -44,15 +43,9 @@ impl Gateway {
             return self.refuse(dialect, None, &Error::new(Kind::Permission, Fault::Client, message));
         }
         let work = Work::Pass { provider: other.provider, cluster: other.cluster.clone() };
-        let (mut call, mut edits) = self.call_of(arrival, work);
-        match self.hold(&mut call, None, host) {
-            Ok(Room::Enough) => {}
-            Ok(Room::None(full)) => return self.refuse_full(dialect, None, &full),
-            Err(error) => return self.refuse(dialect, None, &error),
-        }
-        to_envoy(&mut edits, &other.cluster, 1, false, None);
-        self.state = State::Calling(Rc::new(RefCell::new(call)));
-        Step { headers: Change::Some(edits), ..Step::go() }
+        let (call, edits) = self.call_of(arrival, work);
+        let admission = Admission { call, edits, dialect, model: None, rerouted: None, until: 0 };
+        self.admit(Box::new(admission), false, host)
     }
 
     pub(super) fn list_models(&mut self, dialect: &'static dyn Api) -> Step {

@@ -1,7 +1,7 @@
 //! Once per call: from the client's headers and body to the first target, and what Envoy answers by itself.
 
-use super::envoy::{Arrival, envoys, replace, take_key, to_envoy};
-use super::limits::Room;
+use super::admit::Admission;
+use super::envoy::{Arrival, envoys, replace, take_key};
 use super::plan;
 use super::task::{self, Task};
 use super::{Call, Chat, Ending, Outcome, RETRY, Shared, Step, Work};
@@ -12,10 +12,11 @@ use crate::error::{Error, Fault, Kind};
 use crate::host::{Host, Millis};
 use crate::http::{Change, Edits, Headers, Reply};
 use crate::json::{Body, Value};
+use crate::quota::Message;
 use crate::task::{FORMATS, Format};
 use crate::telemetry::LimitEntry;
 use std::borrow::Cow;
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 /// What a path has that no dialect knows.
@@ -35,6 +36,8 @@ pub struct Gateway {
     /// Values of the headers that limits count by.
     pub(super) counted: Vec<String>,
     pub(super) state: State,
+    /// For the store.
+    pub(super) messages: Vec<Message>,
 }
 
 pub(super) enum State {
@@ -48,6 +51,8 @@ pub(super) enum State {
         /// What came in place of it, if Envoy refused the body.
         refused: Option<Refused>,
     },
+    /// For the store of its limits.
+    Waiting(Box<Admission>),
     Calling(Shared),
     /// Answered here.
     Replied(Refused),
@@ -76,7 +81,16 @@ pub enum Over<'g> {
 impl Gateway {
     /// `id` is never used twice on this worker.
     pub fn new(policy: Rc<Policy>, id: u64) -> Self {
-        Self { policy, id, started: 0, path: String::new(), identity: None, counted: Vec::new(), state: State::New }
+        Self {
+            policy,
+            id,
+            started: 0,
+            path: String::new(),
+            identity: None,
+            counted: Vec::new(),
+            state: State::New,
+            messages: Vec::new(),
+        }
     }
 
     /// The call, once it goes to a provider.
@@ -97,7 +111,7 @@ impl Gateway {
             State::Reading { refused: Some(refused), .. } | State::Replied(refused) => {
                 Over::Refused { refused, path: &self.path, started: self.started }
             }
-            State::New | State::Reading { .. } => Over::Nothing,
+            State::New | State::Reading { .. } | State::Waiting(_) => Over::Nothing,
             State::Calling(call) => Over::Called(call),
         }
     }
@@ -251,19 +265,10 @@ impl Gateway {
             plan::prepare(&policy, &mut chat, &arrival.client, parsed.value());
         }
         chat.body = body;
-        let (mut call, mut edits) = self.call_of(arrival, Work::Chat(Box::new(chat)));
+        let (mut call, edits) = self.call_of(arrival, Work::Chat(Box::new(chat)));
         choose_first(&mut call).map_err(told)?;
-        if let Room::None(full) = self.room(&mut call, host).map_err(told)? {
-            return Ok(self.refuse_full(dialect, Some(model), &full));
-        }
-
-        let Work::Chat(chat) = &call.work else { return Ok(Step::go()) };
-        let retry = call.model(chat).map(|model| &model.retry);
-        let cluster =
-            chat.plan.first().and_then(|planned| call.target(chat, planned)).map(|target| target.cluster.as_str());
-        to_envoy(&mut edits, cluster.unwrap_or_default(), chat.plan.len(), stream, retry);
-        self.state = State::Calling(Rc::new(RefCell::new(call)));
-        Ok(Step { headers: Change::Some(edits), ..Step::go() })
+        let admission = Admission { call, edits, dialect, model: Some(model), rerouted: None, until: 0 };
+        Ok(self.admit(Box::new(admission), false, host))
     }
 
     pub(super) fn call_of(&self, arrival: Arrival, work: Work) -> (Call, Edits) {
@@ -326,6 +331,23 @@ impl Gateway {
     pub fn response_headers(&mut self, end: bool, read: &dyn Fn() -> Headers, host: &dyn Host) -> Step {
         match &mut self.state {
             State::New | State::Replied(_) => Step::go(),
+            State::Waiting(admission) => {
+                let Admission { dialect, .. } = **admission;
+                let status = read().status();
+                let error = envoys(status);
+                let model = admission.model.take();
+                let caller = self.caller();
+                let dialect_name = dialect.name();
+                self.state = State::Replied(Refused {
+                    dialect: dialect_name,
+                    model,
+                    status,
+                    error: Some(error.kind),
+                    caller,
+                    limit: None,
+                });
+                replace(dialect, status, &error, end)
+            }
             State::Reading { dialect, refused, .. } => {
                 let status = read().status();
                 let error = envoys(status);

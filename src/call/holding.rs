@@ -1,10 +1,11 @@
 //! What a call holds of its limits while it runs, and what becomes of that when it is over.
 
+use super::admit::Exchange;
 use super::{Call, Work};
 use crate::host::{Host, Millis};
 use crate::http::Edits;
 use crate::limit::Limit;
-use crate::quota::{Amounts, MAX_TTL, Quota, Reservation, Settled, Standing, Table, Unit, When};
+use crate::quota::{Amounts, MAX_TTL, Message, Quota, Reservation, Settled, Standing, Table, Unit, When};
 use crate::telemetry::LimitEntry;
 use crate::tokens;
 use std::rc::Rc;
@@ -50,6 +51,7 @@ pub(super) struct Done {
     pub crossed: Vec<(Rc<str>, u8)>,
     /// Limits of which the counter was lost.
     pub lost: usize,
+    pub messages: Vec<Message>,
 }
 
 impl Meter {
@@ -57,9 +59,9 @@ impl Meter {
         Self { held: Vec::new(), upper, extended: now, standings: [None; 2], delivered: None, counts, rerouted }
     }
 
-    pub(super) fn release(self, quota: &Quota<'_>, now: Millis) {
+    pub(super) fn release(self, quota: &Quota<'_>, now: Millis, exchange: &mut Exchange) {
         for held in self.held {
-            settle(quota, held.reservation, &Amounts::default(), now);
+            settle(quota, held.reservation, &Amounts::default(), now, &mut exchange.messages);
         }
     }
 
@@ -78,11 +80,17 @@ impl Meter {
 }
 
 /// Tries again what other workers were always first at; what is left then lapses at its deadline.
-fn settle(quota: &Quota<'_>, reservation: Reservation, used: &Amounts, now: Millis) -> Settled {
-    let mut all = quota.settle(reservation, used, now, &mut Vec::new());
+fn settle(
+    quota: &Quota<'_>,
+    reservation: Reservation,
+    used: &Amounts,
+    now: Millis,
+    messages: &mut Vec<Message>,
+) -> Settled {
+    let mut all = quota.settle(reservation, used, now, messages);
     for _ in 0..8 {
         let Some(left) = all.left.take() else { break };
-        let more = quota.settle(left, used, now, &mut Vec::new());
+        let more = quota.settle(left, used, now, messages);
         all.crossed.extend(more.crossed);
         all.lost = all.lost.saturating_add(more.lost);
         all.left = more.left;
@@ -207,7 +215,7 @@ impl Call {
                     over.push(index);
                 }
             }
-            let settled = settle(&quota, held.reservation, &used, now);
+            let settled = settle(&quota, held.reservation, &used, now, &mut done.messages);
             let lost = settled.left.map_or(0, |_| 1);
             done.lost = done.lost.saturating_add(settled.lost).saturating_add(lost);
             for crossed in settled.crossed {

@@ -1,5 +1,6 @@
 //! Room for a call within its limits: reserved before it leaves, or the client is told.
 
+use super::admit::{Admission, Exchange};
 use super::gateway::{Gateway, Refused, State, choose_first};
 use super::holding::{Held, Meter, family, told};
 use super::plan;
@@ -13,18 +14,21 @@ use crate::ledger::Ledger;
 use crate::limit::{Caller, Exceeded, Limit, Limits};
 use crate::price;
 use crate::quota::{
-    Amounts, Ask, DEFAULT_PAGES, MAX_TTL, Quota, Reason, Refusal, Reservation, Reserved, Standing, Table, Unit, When,
+    Amounts, Ask, DEFAULT_PAGES, MAX_TTL, Quota, Reason, Refusal, Reservation, Reserved, Table, Unit, When, who,
 };
 use crate::telemetry::LimitEntry;
 use std::rc::Rc;
 
-/// Makes what calls count in, when the configuration is loaded.
-pub fn prepare(policy: &mut Policy, shared: &dyn Shared) {
+/// Makes what calls count in, when the configuration is loaded. `seed`: bytes that no other start of an Envoy has.
+pub fn prepare(policy: &mut Policy, shared: &dyn Shared, seed: &dyn Fn() -> Vec<u8>) {
     if !policy.limits.is_empty() {
         policy.limits.pages = Table::prepare(shared, DEFAULT_PAGES).pages();
     }
     if policy.ledger {
         Ledger(shared).prepare();
+    }
+    if let Some(store) = &mut policy.store {
+        store.envoy = who(shared, seed);
     }
 }
 
@@ -40,6 +44,13 @@ pub(super) enum Room {
     /// All have room, or there are none.
     Enough,
     None(Full),
+    /// The store has to be asked first; nothing is held.
+    Ask,
+}
+
+enum Untaken {
+    Full(Full),
+    Ask,
 }
 
 impl Gateway {
@@ -69,10 +80,16 @@ impl Gateway {
     }
 
     /// Room for the call, at its own model or at the one that a limit sends it to: once.
-    pub(super) fn room(&self, call: &mut Call, host: &dyn Host) -> Result<Room, Error> {
-        let full = match self.hold(call, None, host)? {
-            Room::None(full) => full,
-            enough => return Ok(enough),
+    pub(super) fn room(
+        &self,
+        admission: &mut Admission,
+        exchange: &mut Exchange,
+        host: &dyn Host,
+    ) -> Result<Room, Error> {
+        let Admission { call, rerouted, .. } = admission;
+        let full = match self.hold(call, rerouted.as_ref(), exchange, host)? {
+            Room::None(full) if rerouted.is_none() => full,
+            room => return Ok(room),
         };
         let Some((index, plan)) = self.elsewhere(&full.limit, host) else { return Ok(Room::None(full)) };
         let Work::Chat(chat) = &mut call.work else { return Ok(Room::None(full)) };
@@ -82,12 +99,19 @@ impl Gateway {
         chat.most = self.counts_tokens(to, index, Some(&full.limit)).then_some(u64::MAX);
         call.losses.clear();
         choose_first(call)?;
-        self.hold(call, Some(&full.limit), host)
+        *rerouted = Some(Rc::clone(&full.limit));
+        self.hold(call, Some(&full.limit), exchange, host)
     }
 
     /// Reserves what the call may use, with every limit that holds for it or with none. Targets of a provider whose limit
     /// has no room leave the plan.
-    pub(super) fn hold(&self, call: &mut Call, but: Option<&Rc<Limit>>, host: &dyn Host) -> Result<Room, Error> {
+    fn hold(
+        &self,
+        call: &mut Call,
+        but: Option<&Rc<Limit>>,
+        exchange: &mut Exchange,
+        host: &dyn Host,
+    ) -> Result<Room, Error> {
         let policy = Rc::clone(&self.policy);
         if policy.limits.is_empty() {
             return Ok(Room::Enough);
@@ -122,21 +146,25 @@ impl Gateway {
         }
         let now = host.now();
         let quota = Quota::new(Table::of(host, policy.limits.pages));
-        let when = When { now, ttl: MAX_TTL, failed: false };
+        let when = When { now, ttl: MAX_TTL, failed: exchange.failed };
         let mut meter = Meter::new(upper, now, counts, but.cloned());
         let mut full = None;
         if !of_providers.is_empty() {
             for index in providers {
                 let name = policy.providers.get(index).map(|provider| &*provider.name);
                 let caller = Caller { provider: name, ..caller };
-                match take(&quota, &policy.limits, &caller, &of_providers, &upper, &when) {
+                match take(&quota, &policy.limits, &caller, &of_providers, &upper, &when, exchange) {
                     Ok(reservation) => {
                         let limits = of_providers.clone();
                         meter.held.push(Held { provider: Some(index), limits, reservation });
                     }
-                    Err(refused) => {
+                    Err(Untaken::Full(refused)) => {
                         call.leave_out(index);
                         full.get_or_insert(refused);
+                    }
+                    Err(Untaken::Ask) => {
+                        meter.release(&quota, now, exchange);
+                        return Ok(Room::Ask);
                     }
                 }
             }
@@ -145,17 +173,20 @@ impl Gateway {
             Work::Chat(chat) => !chat.plan.is_empty() && (full.is_none() || choose_first(call).is_ok()),
             Work::Pass { .. } => full.is_none(),
         };
-        let own = if left { None } else { full };
-        let refused = own.or_else(|| match take(&quota, &policy.limits, &caller, &of_all, &upper, &when) {
-            Ok(reservation) => {
-                meter.held.push(Held { provider: None, limits: of_all, reservation });
-                None
-            }
-            Err(refused) => Some(refused),
-        });
-        if let Some(full) = refused {
-            meter.release(&quota, now);
-            return Ok(Room::None(full));
+        let refused = match full.filter(|_| !left) {
+            Some(full) => Some(Room::None(full)),
+            None => match take(&quota, &policy.limits, &caller, &of_all, &upper, &when, exchange) {
+                Ok(reservation) => {
+                    meter.held.push(Held { provider: None, limits: of_all, reservation });
+                    None
+                }
+                Err(Untaken::Full(full)) => Some(Room::None(full)),
+                Err(Untaken::Ask) => Some(Room::Ask),
+            },
+        };
+        if let Some(refused) = refused {
+            meter.release(&quota, now, exchange);
+            return Ok(refused);
         }
         meter.stand();
         call.meter = Some(Box::new(meter));
@@ -254,19 +285,19 @@ fn take(
     of: &[Rc<Limit>],
     upper: &Amounts,
     when: &When,
-) -> Result<Reservation, Full> {
+    exchange: &mut Exchange,
+) -> Result<Reservation, Untaken> {
     let asks: Vec<Ask<'_>> =
         of.iter().map(|limit| Ask { rule: &limit.rule, slot: limits.slot(limit, caller) }).collect();
-    let refusal = match quota.reserve(&asks, upper, when, &mut Vec::new()) {
+    let refusal = match quota.reserve(&asks, upper, when, &mut exchange.messages) {
         Reserved::Held(reservation) => return Ok(reservation),
         Reserved::Refused(refusal) => refusal,
-        // Only a store is asked, and there is none.
-        Reserved::Ask => Refusal { index: 0, reason: Reason::Down, retry_after: None, standing: Standing::default() },
+        Reserved::Ask => return Err(Untaken::Ask),
     };
     match of.get(refusal.index) {
         Some(limit) => {
             let wanted = upper.of(limit.rule.unit);
-            Err(Full { limit: Rc::clone(limit), refusal, wanted })
+            Err(Untaken::Full(Full { limit: Rc::clone(limit), refusal, wanted }))
         }
         None => Ok(Reservation::default()),
     }

@@ -6,6 +6,7 @@
 //! May use: api, chat, config, consumer, error, framing, host, http, json, ledger, limit, price, provider, quota, route, task,
 //! telemetry, tokens.
 
+mod admit;
 mod answer;
 pub mod attempt;
 mod elsewhere;
@@ -20,6 +21,7 @@ mod request;
 pub mod settle;
 mod task;
 
+pub use admit::{Brought, Fleet};
 pub use limits::prepare;
 
 use crate::api::{Api, Asked, Spliced, Written};

@@ -9,7 +9,7 @@ use crate::host::{Host, Millis};
 use crate::ledger::{Key, Ledger, Totals};
 use crate::price::Nanos;
 use crate::provider::Auth;
-use crate::quota::Amounts;
+use crate::quota::{Amounts, Message};
 use crate::route::{Cooldowns, MAX_COOLDOWN};
 use crate::telemetry::{self, AttemptEntry, Entry, Labels, Sample};
 use std::rc::Rc;
@@ -25,6 +25,8 @@ pub struct Report {
     pub samples: Vec<Sample>,
     /// Lines for the process's own log.
     pub notes: Vec<String>,
+    /// For the store of limits.
+    pub messages: Vec<Message>,
 }
 
 pub fn report(over: &Over<'_>, host: &dyn Host) -> Option<Report> {
@@ -55,7 +57,7 @@ fn refused_report(refused: &Refused, path: &str, duration: Millis) -> Report {
     let labels = Labels { dialect: Some(refused.dialect), ..Labels::default() };
     let mut samples = vec![telemetry::request(&labels, refused.status, error)];
     samples.extend(refused.limit.as_ref().and_then(telemetry::limit));
-    Report { log: entry.to_json(), samples, notes: Vec::new() }
+    Report { log: entry.to_json(), samples, ..Report::default() }
 }
 
 impl Call {
@@ -132,7 +134,8 @@ impl Call {
     fn report(&mut self, host: &dyn Host) -> Report {
         let now = host.now();
         let left = self.ending == Ending::Open && host.client_left();
-        let (cost, charged, done) = self.charge(left, host);
+        let (cost, charged, mut done) = self.charge(left, host);
+        let messages = std::mem::take(&mut done.messages);
         let usage = charged.or(self.usage);
         let last = self.attempts.last();
         let answered = last.is_some_and(|attempt| attempt.outcome != Outcome::Pending);
@@ -214,7 +217,7 @@ impl Call {
             cost_usd: cost,
             limits: &done.entries,
         };
-        Report { log: entry.to_json(), samples, notes }
+        Report { log: entry.to_json(), samples, notes, messages }
     }
 
     /// Counts the call in the ledger, on the day that it began.

@@ -11,6 +11,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+mod fleet;
+
 #[derive(Default)]
 struct Process {
     now: Cell<Millis>,

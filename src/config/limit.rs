@@ -6,7 +6,7 @@ use super::suggest::suggest;
 use crate::limit::{Dimension, Exceeded, Limit, Limits, When, meet};
 use crate::price::{Nanos, PriceList, nanos};
 use crate::provider::{CLIENT_CREDENTIALS, Provider};
-use crate::quota::{MAX_AMOUNT, Mode, Rule, Unit, Window};
+use crate::quota::{Down, MAX_AMOUNT, Mode, Rule, Store, Unit, Window};
 use crate::route::{Model, Pattern};
 use std::rc::Rc;
 
@@ -19,13 +19,15 @@ const MAX_OWN: usize = 16;
 /// Values that a limit is counted by.
 const MAX_BY: usize = 8;
 
-const KNOWN: &[&str] = &["name", "unit", "amount", "window", "sliding", "when", "exceeded", "thresholds"];
+const KNOWN: &[&str] = &["name", "unit", "amount", "window", "sliding", "when", "exceeded", "thresholds", "store"];
 
 /// What `limits` are checked against.
 pub(super) struct Around<'p> {
     pub providers: &'p [Provider],
     pub models: &'p [Model],
     pub prices: &'p PriceList,
+    /// What is done while the store does not answer; `None`: there is no store.
+    pub down: Option<Down>,
 }
 
 impl<'v> Reader<'v> {
@@ -88,6 +90,17 @@ impl<'v> Reader<'v> {
         let key = if consumer.is_some() { ["own/", name].concat() } else { name.to_owned() };
         let mut rule = Rule::new(&key, unit, window, amount);
         rule.thresholds = thresholds;
+        let local = self.word_in(node, "store", &["redis", "local"]);
+        match (around.down, window, local) {
+            (Some(down), Window::Total | Window::Calendar(..), None | Some(0)) => rule.store = Store::Fleet(down),
+            (None, _, Some(0)) if self.document.get("store").is_none() => {
+                self.problem_at(node, "store", format_args!("there is no `store` to count in"));
+            }
+            (_, Window::Sliding(_), Some(0)) => {
+                self.problem_at(node, "store", format_args!("sliding windows are counted in each Envoy"));
+            }
+            _ => {}
+        }
         rule.open = by.iter().any(|dimension| matches!(dimension, Dimension::Header(_)));
         if exceeded == Exceeded::Report {
             rule.mode = Mode::Report;

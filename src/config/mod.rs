@@ -11,6 +11,7 @@ mod node;
 mod price;
 mod provider;
 mod reader;
+mod store;
 mod structure;
 mod suggest;
 
@@ -18,11 +19,13 @@ pub use auth::SEAL_KEY;
 
 use crate::consumer::Consumers;
 use crate::error::Kind;
+use crate::host::Millis;
 use crate::json::Tree;
 use crate::limit::Limits;
 use crate::price::PriceList;
 use crate::provider::Provider;
 use crate::route::Model;
+use crate::secret::Secret;
 use node::Node;
 use std::fmt;
 
@@ -51,6 +54,8 @@ pub struct Policy {
     pub limits: Limits,
     /// Whether all calls are added up.
     pub ledger: bool,
+    /// Where limits are counted for all Envoys; `None`: each counts for itself.
+    pub store: Option<Redis>,
     /// What upstream models cost.
     pub prices: PriceList,
     /// Where paths go that no dialect knows; `None`: 404.
@@ -78,6 +83,22 @@ pub struct OtherPaths {
     /// Index into the policy's providers.
     pub provider: usize,
     pub cluster: String,
+}
+
+/// A Redis that Envoy reaches for the module.
+#[derive(Debug)]
+pub struct Redis {
+    /// Of Envoy's, through which a POST becomes a connection.
+    pub cluster: String,
+    /// Before every key.
+    pub prefix: String,
+    /// Empty: the default user.
+    pub user: String,
+    pub password: Option<Secret>,
+    /// How long a post, and a call that waits for one, may take.
+    pub timeout: Millis,
+    /// What this Envoy is known as: as it was prepared.
+    pub envoy: String,
 }
 
 /// Something wrong, and where.

@@ -52,6 +52,7 @@ impl<'v> Reader<'v> {
             "consumers",
             "ledger",
             "limits",
+            "store",
             "prices",
         ];
         let top = self.document;
@@ -69,11 +70,14 @@ impl<'v> Reader<'v> {
         let consumers = self.consumers(top);
         let models = models.unwrap_or_default();
         let prices = top.get("prices").map(|node| self.prices(node)).unwrap_or_default();
-        let limits = self.limits(top, &Around { providers: &providers, models: &models, prices: &prices });
+        let (store, down) = top.get("store").and_then(|node| self.store(node)).unzip();
+        let around = Around { providers: &providers, models: &models, prices: &prices, down };
+        let limits = self.limits(top, &around);
         Some(Policy {
             consumers,
             ledger: top.get("ledger").is_none_or(|flag| self.boolean(flag) != Some(false)),
             limits,
+            store,
             prices,
             providers,
             models,

@@ -70,6 +70,69 @@ fn numbers_of_a_protobuf_struct_are_whole_numbers() {
     assert_eq!(policy(&document).models[0].targets[0].max_tokens, 8192);
 }
 
+#[test]
+fn limits_are_the_fleets_where_there_is_a_store() {
+    use crate::quota::{Down, Store};
+    let mut document = good();
+    document["limits"] = json!([
+        {"name": "a", "unit": "requests", "amount": 1, "window": "1d"},
+        {"name": "b", "unit": "requests", "amount": 1, "sliding": "60s"},
+        {"name": "c", "unit": "concurrent", "amount": 1, "store": "local"},
+        {"name": "d", "unit": "tokens", "amount": 1, "store": "redis"},
+    ]);
+    document["store"] = json!({"redis": {"cluster": "bridge", "auth": {"env": "OPENAI_API_KEY"}, "username": "me"}});
+    for (down, expected) in [
+        (json!(null), Down::Deny),
+        (json!("deny"), Down::Deny),
+        (json!("allow"), Down::Allow),
+        (json!({"local": 12.5}), Down::Local(125)),
+    ] {
+        if !down.is_null() {
+            document["store"]["redis"]["down"] = down;
+        }
+        let policy = policy(&document);
+        let stores: Vec<_> = policy.limits.all.iter().map(|limit| limit.rule.store).collect();
+        assert_eq!(stores, [Store::Fleet(expected), Store::Local, Store::Local, Store::Fleet(expected)]);
+        let redis = policy.store.unwrap();
+        assert_eq!((&*redis.cluster, &*redis.prefix, redis.timeout), ("bridge", "sluice:", 1000));
+        assert_eq!((&*redis.user, redis.password.unwrap().expose()), ("me", "sk-1"));
+    }
+}
+
+#[test]
+fn mistakes_of_a_store_are_told_with_their_path() {
+    let limit = |store: &str| json!([{"name": "a", "unit": "requests", "amount": 1, "sliding": "60s", "store": store}]);
+    let check = |store: Value, limits: Value, expected: &[&str]| {
+        let told = problems(|d| {
+            d["limits"] = limits;
+            if !store.is_null() {
+                d["store"] = json!({"redis": store});
+            }
+        });
+        assert_eq!(told, expected);
+    };
+    let none = json!([{"name": "a", "unit": "requests", "amount": 1}]);
+    check(json!({}), none.clone(), &["store.redis.cluster: must be given"]);
+    check(
+        json!({"cluster": "b", "prefix": "{a}", "timeout": "1ms", "down": "alow"}),
+        none.clone(),
+        &[
+            "store.redis.prefix: must be at most 64 bytes, without braces",
+            "store.redis.timeout: must be from 10ms to 10s",
+            "store.redis.down: no such value \"alow\"; did you mean \"allow\"? (one of: deny, allow)",
+        ],
+    );
+    check(
+        json!({"cluster": "b", "down": {"local": 0}}),
+        none.clone(),
+        &["store.redis.down.local: must be a number of percent, 0.1 to 100, not a number"],
+    );
+    check(json!({"cluster": "b", "username": "me"}), none, &["store.redis.auth: must be given with a username"]);
+    check(json!({"cluster": "b"}), limit("redis"), &["limits[0].store: sliding windows are counted in each Envoy"]);
+    check(json!(null), limit("redis"), &["limits[0].store: there is no `store` to count in"]);
+    check(json!(null), limit("local"), &[]);
+}
+
 type Change = fn(&mut Value);
 
 #[test]

@@ -145,6 +145,12 @@ impl Limits {
         self.all.iter().chain(own.unwrap_or_default()).filter(move |limit| limit.when.holds(&caller))
     }
 
+    /// Of which limit a key is.
+    pub fn owner(&self, slot: Slot) -> Option<&Rc<Limit>> {
+        let own = self.own.iter().flat_map(|(_, own)| own);
+        self.all.iter().chain(own).find(|limit| limit.rule.owns(slot))
+    }
+
     pub fn slot(&self, limit: &Limit, caller: &Caller<'_>) -> Slot {
         let values: Vec<(Cow<'static, str>, &str)> =
             limit.by.iter().map(|dimension| (dimension.name(), caller.value(dimension, self))).collect();

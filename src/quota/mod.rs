@@ -12,6 +12,7 @@ mod counter;
 mod hash;
 mod lease;
 mod list;
+mod mail;
 mod pages;
 mod reserve;
 pub mod resp;
@@ -23,10 +24,11 @@ mod windows;
 pub use codec::{number, put, put_sized, take};
 pub use counter::MAX_TTL;
 pub use lease::{ADMIT, Answer, MAX_AMOUNT, Message, RETRY};
+pub use mail::{Delivered, Mail, Sender};
 pub use pages::Pages;
 pub use reserve::{Ask, Quota, Reason, Refusal, Reservation, Reserved, Standing, When};
 pub use settle::{Crossed, Settled};
-pub use table::{ATTEMPTS, Closed, DEFAULT_PAGES, Table};
+pub use table::{ATTEMPTS, Closed, DEFAULT_PAGES, Table, who};
 pub use windows::{Piece, Span, Window};
 
 use hash::Hasher;
@@ -124,6 +126,7 @@ pub struct Rule {
     /// Clients choose the values that it is counted by: a header. Such keys take half of the room at most.
     pub open: bool,
     seed: Hasher,
+    tag: u128,
 }
 
 /// A counter's key: which limit, and whose.
@@ -132,6 +135,9 @@ pub struct Slot(pub u128);
 
 /// Set in the keys that clients choose.
 const OPEN: u128 = 1 << 127;
+
+/// Of which rule a key is.
+const TAG: u128 = 0xffff << 111;
 
 impl Slot {
     fn is_open(self) -> bool {
@@ -147,6 +153,7 @@ impl Rule {
         seed.part(name.as_bytes());
         seed.bytes(&[unit as u8]);
         seed.bytes(&window.tag());
+        let tag = seed.clone().finish() & TAG;
         Self {
             unit,
             window,
@@ -156,6 +163,7 @@ impl Rule {
             store: Store::Local,
             open: false,
             seed,
+            tag,
         }
     }
 
@@ -167,15 +175,20 @@ impl Rule {
             hasher.part(dimension.as_bytes());
             hasher.part(value.as_bytes());
         }
-        let hash = hasher.finish();
+        let hash = (hasher.finish() & !TAG) | self.tag;
         Slot(if self.open { hash | OPEN } else { hash & !OPEN })
+    }
+
+    /// Whether the key is one of this rule's; now and then one of another's is taken for it.
+    pub fn owns(&self, slot: Slot) -> bool {
+        slot.0 & TAG == self.tag
     }
 
     /// The key of the counter that keys without room share.
     fn crowd(&self) -> Slot {
         let mut hasher = self.seed.clone();
         hasher.bytes(b"c");
-        Slot(hasher.finish() & !OPEN)
+        Slot((hasher.finish() & !TAG & !OPEN) | self.tag)
     }
 
     /// What to do while the store is down, if the limit is counted there.

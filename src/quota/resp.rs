@@ -90,6 +90,16 @@ pub fn command(out: &mut Vec<u8>, message: &Message, prefix: &str, envoy: &str, 
     }
 }
 
+/// Adds what says who is calling. Redis before 6, and any without users, takes the password alone.
+pub fn login(out: &mut Vec<u8>, user: &str, password: &str) {
+    head(out, b'*', if user.is_empty() { 2 } else { 3 });
+    word(out, b"AUTH");
+    if !user.is_empty() {
+        word(out, user.as_bytes());
+    }
+    word(out, password.as_bytes());
+}
+
 /// The end: Redis closes the connection after it.
 pub fn quit(out: &mut Vec<u8>) {
     out.extend_from_slice(b"*1\r\n$4\r\nQUIT\r\n");

@@ -6,6 +6,7 @@
 
 use super::codec;
 use super::counter::{Counter, MAX_TTL, Moment};
+use super::hash::Hasher;
 use super::pages::Pages;
 use super::{Rule, Slot, Unit};
 use crate::host::{Millis, Shared};
@@ -22,9 +23,25 @@ pub const DEFAULT_PAGES: u32 = 1 << 10;
 
 const VERSION: u8 = 1;
 const PAGES: Pages = Pages { name: b"sluice.quota.1.000000", size: "sluice.quota.1.size", empty: &[VERSION, 0, 0, 0] };
+/// What the store knows this Envoy as.
+const WHO: &str = "sluice.quota.1.envoy";
 
 /// Tries to change a page while other workers change it. Each failure is another's success.
 pub const ATTEMPTS: usize = 100;
+
+/// This Envoy's name: another after each start of it, for its counters begin again. `seed`: what no other Envoy has, nor this one
+/// at another time.
+pub fn who(shared: &dyn Shared, seed: &dyn Fn() -> Vec<u8>) -> String {
+    let known = || shared.load(WHO).and_then(|(name, _)| String::from_utf8(name).ok());
+    let made = || {
+        let mut hasher = Hasher::default();
+        hasher.part(&seed());
+        let name = format!("{:032x}", hasher.finish());
+        shared.store(WHO, name.as_bytes(), None);
+        name
+    };
+    known().unwrap_or_else(made)
+}
 
 #[derive(Clone, Copy)]
 pub struct Table<'a> {

@@ -339,3 +339,30 @@ fn huge_amounts_do_not_wrap() {
     assert!(reserve(&quota, &[&rule], u64::MAX, &at(NOW)).is_err());
     assert_eq!(taken(&quota, &rule, NOW), (u64::MAX, 0));
 }
+
+#[test]
+fn a_key_says_of_which_limit_it_is() {
+    let rules: Vec<_> = ["minute", "month", "own/month"]
+        .into_iter()
+        .flat_map(|name| {
+            let rule = Rule::new(name, Unit::Requests, Window::Total, 1);
+            [Rule { open: true, ..rule.clone() }, rule]
+        })
+        .collect();
+    for (at, rule) in rules.iter().enumerate() {
+        for value in ["", "a", "b"] {
+            let slot = rule.slot(&[("consumer", value)]);
+            let owners: Vec<_> = (0..rules.len()).filter(|other| rules[*other].owns(slot)).collect();
+            assert_eq!(owners, [at / 2 * 2, at / 2 * 2 + 1], "{at}");
+            assert!(rule.owns(rule.crowd()));
+        }
+    }
+}
+
+#[test]
+fn an_envoy_has_one_name_until_it_is_started_again() {
+    let one = Memory::default();
+    let name = who(&one, &|| b"a".to_vec());
+    assert_eq!((name.len(), who(&one, &|| b"b".to_vec())), (32, name.clone()));
+    assert_ne!(who(&Memory::default(), &|| b"b".to_vec()), name);
+}

@@ -1,8 +1,11 @@
 use super::host::{Envoy, record};
+use super::store::Store;
 use super::{action, put_headers, read_body, read_headers, write_body};
 use crate::call::gateway::Gateway;
 use crate::call::{Shared, Step, settle};
 use crate::config::Policy;
+use crate::host::Millis;
+use crate::quota::Message;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType};
@@ -24,12 +27,45 @@ pub fn find(id: u64) -> Option<Shared> {
 }
 
 pub struct GatewayContext {
-    id: u64,
-    gateway: Gateway,
-    registered: bool,
+    context: u32,
+    stream: Rc<RefCell<Stream>>,
+    /// Where its limits are counted for all Envoys.
+    store: Option<Rc<Store>>,
     /// The body has been read, or is not wanted.
     body_done: bool,
     replacement: Replacement,
+}
+
+/// What goes on with a call whose store has answered.
+pub struct Stream {
+    id: u64,
+    gateway: Gateway,
+    registered: bool,
+}
+
+impl Stream {
+    fn register(&mut self) {
+        if let Some(call) = self.gateway.call().filter(|_| !self.registered) {
+            self.registered = true;
+            CALLS.with_borrow_mut(|calls| calls.insert(self.id, Rc::clone(call)));
+            if hostcalls::set_property(vec![CALL], Some(&self.id.to_le_bytes())).is_err() {
+                log::error!("Envoy did not take the call's id");
+            }
+        }
+    }
+
+    /// Messages for the store, and until when the call waits for their answers.
+    pub fn asks(&mut self) -> (Vec<Message>, Option<Millis>) {
+        (self.gateway.messages(), self.gateway.waits())
+    }
+
+    /// `None`: it waits no longer.
+    pub fn resume(&mut self, failed: bool) -> Option<Step> {
+        self.gateway.waits()?;
+        let step = self.gateway.resume(failed, &Envoy);
+        self.register();
+        Some(step)
+    }
 }
 
 /// What takes the place of Envoy's own error.
@@ -40,37 +76,44 @@ enum Replacement {
 }
 
 impl GatewayContext {
-    pub fn new(policy: Rc<Policy>) -> Self {
+    pub fn new(policy: Rc<Policy>, context: u32, store: Option<Rc<Store>>) -> Self {
         let id = NEXT.get();
         NEXT.set(id.wrapping_add(1));
-        let gateway = Gateway::new(policy, id);
-        Self { id, gateway, registered: false, body_done: false, replacement: Replacement::None }
+        let stream = Stream { id, gateway: Gateway::new(policy, id), registered: false };
+        let stream = Rc::new(RefCell::new(stream));
+        Self { context, stream, store, body_done: false, replacement: Replacement::None }
     }
 
     fn request_step(&mut self, step: Step) -> Action {
         put_headers(MapType::HttpRequestHeaders, &step);
-        if let Some(call) = self.gateway.call().filter(|_| !self.registered) {
-            self.registered = true;
-            CALLS.with_borrow_mut(|calls| calls.insert(self.id, Rc::clone(call)));
-            if hostcalls::set_property(vec![CALL], Some(&self.id.to_le_bytes())).is_err() {
-                log::error!("Envoy did not take the call's id");
-            }
+        self.stream.borrow_mut().register();
+        if let Some(store) = &self.store {
+            store.take(self.context, &self.stream);
+            store.add(Vec::new());
         }
         action(step.next)
+    }
+
+    fn waits(&self) -> bool {
+        self.store.is_some() && self.stream.borrow().gateway.waits().is_some()
     }
 
     fn whole_body(&mut self, size: usize) -> Action {
         self.body_done = true;
         let body = read_body(BufferType::HttpRequestBody, 0, size);
-        let step = self.gateway.request_body(body, &Envoy);
+        let step = self.stream.borrow_mut().gateway.request_body(body, &Envoy);
         self.request_step(step)
     }
 }
 
 impl Drop for GatewayContext {
     fn drop(&mut self) {
-        if self.registered {
-            CALLS.with_borrow_mut(|calls| calls.remove(&self.id));
+        let stream = self.stream.borrow();
+        if stream.registered {
+            CALLS.with_borrow_mut(|calls| calls.remove(&stream.id));
+        }
+        if let Some(store) = &self.store {
+            store.forget(self.context);
         }
     }
 }
@@ -79,13 +122,18 @@ impl Context for GatewayContext {}
 
 impl HttpContext for GatewayContext {
     fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {
-        let step = self.gateway.request_headers(read_headers(MapType::HttpRequestHeaders), end, &Envoy);
-        self.body_done = !self.gateway.reads_body();
+        let headers = read_headers(MapType::HttpRequestHeaders);
+        let mut stream = self.stream.borrow_mut();
+        let step = stream.gateway.request_headers(headers, end, &Envoy);
+        self.body_done = !stream.gateway.reads_body();
+        drop(stream);
         self.request_step(step)
     }
 
     fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
         match (self.body_done, end) {
+            // What is passed on may wait for its limits.
+            (true, _) if self.waits() => Action::Pause,
             (true, _) => Action::Continue,
             (false, false) => Action::Pause,
             (false, true) => self.whole_body(size),
@@ -94,14 +142,17 @@ impl HttpContext for GatewayContext {
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
         // With trailers no body callback has the end.
-        if self.body_done {
-            return Action::Continue;
+        match self.body_done {
+            true if self.waits() => return Action::Pause,
+            true => return Action::Continue,
+            false => {}
         }
         self.whole_body(super::ALL)
     }
 
     fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
-        let step = self.gateway.response_headers(end, &|| read_headers(MapType::HttpResponseHeaders), &Envoy);
+        let read = || read_headers(MapType::HttpResponseHeaders);
+        let step = self.stream.borrow_mut().gateway.response_headers(end, &read, &Envoy);
         put_headers(MapType::HttpResponseHeaders, &step);
         if let Some(body) = step.body {
             self.replacement = Replacement::Due(body);
@@ -119,7 +170,8 @@ impl HttpContext for GatewayContext {
     }
 
     fn on_log(&mut self) {
-        if let Some(report) = settle::report(&self.gateway.over(), &Envoy) {
+        let report = settle::report(&self.stream.borrow().gateway.over(), &Envoy);
+        if let Some(report) = report {
             if hostcalls::set_property(vec![LOG], Some(&report.log)).is_err() {
                 log::error!("Envoy did not take the log entry");
             }
@@ -127,6 +179,9 @@ impl HttpContext for GatewayContext {
                 log::warn!("sluice: {note}");
             }
             record(report.samples);
+            if let Some(store) = &self.store {
+                store.add(report.messages);
+            }
         }
     }
 }

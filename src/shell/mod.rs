@@ -3,12 +3,13 @@
 //! Only functions that return a `Result` are called, and only in the phases where the host does not refuse them: the
 //! SDK panics on a refusal, and a panic ends every stream of the worker.
 //!
-//! May use: call, config, host, http, route, telemetry.
+//! May use: call, config, host, http, quota, route, telemetry.
 
 mod gateway;
 mod host;
 mod provider;
 mod root;
+mod store;
 
 use crate::call::{Next, Step};
 use crate::http::{Change, Headers, Reply};
@@ -17,7 +18,7 @@ use proxy_wasm::types::{Action, BufferType, LogLevel, MapType};
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
+    proxy_wasm::set_root_context(|context| Box::new(root::Root::new(context)));
 }}
 
 /// Any length: the whole buffer.

@@ -1,6 +1,7 @@
 use super::gateway::GatewayContext;
 use super::host::Envoy;
 use super::provider::ProviderContext;
+use super::store::{Store, seed};
 use crate::call::prepare;
 use crate::config::{self, Policy, Role};
 use crate::route::Cooldowns;
@@ -10,21 +11,31 @@ use proxy_wasm::types::{BufferType, ContextType};
 use std::rc::Rc;
 
 /// One plugin configuration: a gateway's, or a cluster's.
-#[derive(Default)]
 pub struct Root {
+    context: u32,
     role: Configured,
 }
 
-#[derive(Clone, Default)]
+impl Root {
+    pub fn new(context: u32) -> Self {
+        Self { context, role: Configured::Not }
+    }
+}
+
 enum Configured {
     /// Envoy uses no plugin whose configuration was refused.
-    #[default]
     Not,
-    Gateway(Rc<Policy>),
+    Gateway(Rc<Policy>, Option<Rc<Store>>),
     Provider(Option<Rc<str>>),
 }
 
-impl Context for Root {}
+impl Context for Root {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, size: usize, _: usize) {
+        if let Configured::Gateway(_, Some(store)) = &self.role {
+            store.delivered(token, headers, size);
+        }
+    }
+}
 
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
@@ -34,11 +45,13 @@ impl RootContext for Root {
         };
         match config::load(&document, &|name| std::env::var(name).ok()) {
             Ok(Role::Gateway(mut policy)) => {
-                prepare(&mut policy, &Envoy);
+                prepare(&mut policy, &Envoy, &seed);
                 for target in policy.models.iter().flat_map(|model| &model.targets) {
                     Cooldowns(&Envoy).prepare(&target.key);
                 }
-                self.role = Configured::Gateway(Rc::from(policy));
+                let policy: Rc<Policy> = Rc::from(policy);
+                let store = policy.store.is_some().then(|| Rc::new(Store::new(Rc::clone(&policy), self.context)));
+                self.role = Configured::Gateway(policy, store);
                 true
             }
             Ok(Role::Provider { provider }) => {
@@ -54,13 +67,21 @@ impl RootContext for Root {
         }
     }
 
+    fn on_tick(&mut self) {
+        if let Configured::Gateway(_, Some(store)) = &self.role {
+            store.tick();
+        }
+    }
+
     fn get_type(&self) -> Option<ContextType> {
         Some(ContextType::HttpContext)
     }
 
-    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
+    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
         Some(match &self.role {
-            Configured::Gateway(policy) => Box::new(GatewayContext::new(Rc::clone(policy))),
+            Configured::Gateway(policy, store) => {
+                Box::new(GatewayContext::new(Rc::clone(policy), context, store.clone()))
+            }
             Configured::Provider(provider) => Box::new(ProviderContext::new(provider.clone())),
             Configured::Not => Box::new(ProviderContext::new(None)),
         })

@@ -52,6 +52,9 @@ enum Metric {
     },
     Lost,
     LedgerLost,
+    Store {
+        outcome: &'static str,
+    },
     Cost,
     Tokens {
         kind: &'static str,
@@ -101,6 +104,7 @@ impl fmt::Display for Name {
             }
             Metric::Lost => f.write_str("sluice_limit_lost_total"),
             Metric::LedgerLost => f.write_str("sluice_ledger_lost_total"),
+            Metric::Store { outcome } => write!(f, "sluice_store_posts_total;outcome={outcome}"),
             Metric::Cost => write!(f, "sluice_cost_nanodollars_total;model={model};provider={provider}"),
             Metric::Cooldowns => write!(f, "sluice_cooldowns_total;provider={provider}"),
             Metric::Tokens { kind } => {
@@ -166,6 +170,11 @@ pub fn lost(count: u64) -> Sample {
 /// A call that the ledger could not count.
 pub fn ledger_lost() -> Sample {
     Sample { name: Name { metric: Metric::LedgerLost, dialect: None, model: None, provider: None }, value: 1 }
+}
+
+/// Messages went to the store of limits: `ok`, or `failed` if some or all were not answered.
+pub fn store(outcome: &'static str) -> Sample {
+    Sample { name: Name { metric: Metric::Store { outcome }, dialect: None, model: None, provider: None }, value: 1 }
 }
 
 /// In billionths of a dollar.

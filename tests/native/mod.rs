@@ -107,7 +107,7 @@ impl Module for Native {
         match config::load(&document, &env) {
             Ok(Role::Gateway(mut policy)) => {
                 let proxy = Proxy::new(host);
-                prepare(&mut policy, &proxy);
+                prepare(&mut policy, &proxy, &|| b"native".to_vec());
                 for target in policy.models.iter().flat_map(|model| &model.targets) {
                     Cooldowns(&proxy).prepare(&target.key);
                 }

@@ -1,0 +1,178 @@
+//! A call that is made and may not leave yet: its limits are asked, and the store where they have to ask it.
+
+use super::envoy::to_envoy;
+use super::gateway::{Gateway, State};
+use super::limits::Room;
+use super::{Call, Step, Work};
+use crate::api::Api;
+use crate::config::Policy;
+use crate::host::{Host, Millis};
+use crate::http::{Change, Edits};
+use crate::limit::Limit;
+use crate::quota::{Answer, Mail, Message, Quota, Sender, Table};
+use crate::telemetry::{self, Sample};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// A call before its limits have let it pass.
+pub(super) struct Admission {
+    pub call: Call,
+    pub edits: Edits,
+    pub dialect: &'static dyn Api,
+    pub model: Option<String>,
+    /// The limit that sent it to another model than was asked for.
+    pub rerouted: Option<Rc<Limit>>,
+    /// How long it may wait for the store; 0: it has not yet.
+    pub until: Millis,
+}
+
+/// What goes between limits and their store.
+#[derive(Default)]
+pub(super) struct Exchange {
+    /// The store was asked for this call, and did not answer.
+    pub failed: bool,
+    pub messages: Vec<Message>,
+}
+
+impl Gateway {
+    pub(super) fn admit(&mut self, mut admission: Box<Admission>, failed: bool, host: &dyn Host) -> Step {
+        let mut exchange = Exchange { failed, messages: Vec::new() };
+        let room = self.room(&mut admission, &mut exchange, host);
+        self.messages.append(&mut exchange.messages);
+        let Admission { dialect, .. } = *admission;
+        match room {
+            Ok(Room::Enough) => {}
+            Ok(Room::Ask) => {
+                if admission.until == 0 {
+                    let wait = self.policy.store.as_ref().map_or(0, |store| store.timeout);
+                    admission.until = host.now().saturating_add(wait);
+                }
+                self.state = State::Waiting(admission);
+                return Step::wait();
+            }
+            Ok(Room::None(full)) => return self.refuse_full(dialect, admission.model, &full),
+            Err(error) => return self.refuse(dialect, admission.model, &error),
+        }
+        let Admission { call, mut edits, .. } = *admission;
+        match &call.work {
+            Work::Chat(chat) => {
+                let target = chat.plan.first().and_then(|planned| call.target(chat, planned));
+                let cluster = target.map_or("", |target| target.cluster.as_str());
+                let retry = call.model(chat).map(|model| &model.retry);
+                to_envoy(&mut edits, cluster, chat.plan.len(), chat.stream, retry);
+            }
+            Work::Pass { cluster, .. } => to_envoy(&mut edits, cluster, 1, false, None),
+        }
+        self.state = State::Calling(Rc::new(RefCell::new(call)));
+        Step { headers: Change::Some(edits), ..Step::go() }
+    }
+
+    /// The store has answered, or has not: `failed`.
+    pub fn resume(&mut self, failed: bool, host: &dyn Host) -> Step {
+        match std::mem::replace(&mut self.state, State::New) {
+            State::Waiting(admission) => self.admit(admission, failed, host),
+            other => {
+                self.state = other;
+                Step::go()
+            }
+        }
+    }
+
+    /// Until when the call waits for the store, at most.
+    pub fn waits(&self) -> Option<Millis> {
+        match &self.state {
+            State::Waiting(admission) => Some(admission.until),
+            _ => None,
+        }
+    }
+
+    /// For the store, since they were last taken.
+    pub fn messages(&mut self) -> Vec<Message> {
+        std::mem::take(&mut self.messages)
+    }
+}
+
+/// What the store's answers have brought.
+#[derive(Debug, Default)]
+pub struct Brought {
+    pub samples: Vec<Sample>,
+    /// Lines for the process's own log.
+    pub notes: Vec<String>,
+}
+
+/// A worker's side of the store that all Envoys count in.
+#[derive(Default)]
+pub struct Fleet {
+    pub mail: Mail,
+    /// It did not answer when it was last asked.
+    down: bool,
+    swept: Millis,
+}
+
+/// Between looks at some of the counters.
+const SWEEP: Millis = 250;
+
+impl Fleet {
+    /// The next post, and what it consists of.
+    pub fn post(&mut self, policy: &Policy) -> Option<(Vec<u8>, Vec<Message>)> {
+        self.mail.post(&sender(policy)?)
+    }
+
+    /// What is due of all counters is looked for in turn.
+    pub fn sweep(&mut self, policy: &Policy, host: &dyn Host) {
+        let now = host.now();
+        if now.abs_diff(self.swept) >= SWEEP {
+            self.swept = now;
+            self.mail.sweep(&Quota::new(Table::of(host, policy.limits.pages)), now);
+        }
+    }
+
+    /// A post could not be sent.
+    pub fn lost(&mut self, messages: &[Message]) -> Brought {
+        self.mail.lost(messages);
+        self.told(Some("it cannot be reached"))
+    }
+
+    /// The answer to a post; `None`: none came.
+    pub fn delivered(&mut self, token: u32, body: Option<&[u8]>, policy: &Policy, host: &dyn Host) -> Brought {
+        let Some(sender) = sender(policy) else { return Brought::default() };
+        let delivered = self.mail.delivered(token, body, &sender);
+        let why = if body.is_some() { delivered.error.as_deref() } else { Some("it does not answer") };
+        let mut brought = self.told(why);
+        let quota = Quota::new(Table::of(host, policy.limits.pages));
+        for (message, answer) in &delivered.answers {
+            brought.apply(message, answer, &quota, policy, host.now());
+        }
+        brought
+    }
+
+    fn told(&mut self, why: Option<&str>) -> Brought {
+        let mut brought = Brought::default();
+        brought.samples.push(telemetry::store(if why.is_some() { "failed" } else { "ok" }));
+        if self.down != why.is_some() {
+            self.down = why.is_some();
+            brought.notes.push(match why {
+                Some(why) => ["the store of limits fails: ", why].concat(),
+                None => "the store of limits answers again".to_owned(),
+            });
+        }
+        brought
+    }
+}
+
+impl Brought {
+    fn apply(&mut self, message: &Message, answer: &Answer, quota: &Quota<'_>, policy: &Policy, now: Millis) {
+        let crossed = quota.answered(message.slot, message.start, answer, now).unwrap_or_default();
+        let Some(limit) = policy.limits.owner(message.slot).filter(|_| !crossed.is_empty()) else { return };
+        for percent in crossed {
+            self.samples.push(telemetry::threshold(&limit.name, percent));
+            self.notes.push(format!("limit {}: {percent} % used", limit.name));
+        }
+    }
+}
+
+fn sender(policy: &Policy) -> Option<Sender<'_>> {
+    let store = policy.store.as_ref()?;
+    let login = store.password.as_ref().map(|password| (store.user.as_str(), password.expose()));
+    Some(Sender { prefix: &store.prefix, envoy: &store.envoy, login })
+}

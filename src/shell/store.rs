@@ -1,0 +1,160 @@
+//! The store of limits, as a worker reaches it: posts go from the root context, which outlives the calls that wait for them.
+
+use super::gateway::Stream;
+use super::host::{Envoy, record};
+use super::{put_headers, send};
+use crate::call::{Brought, Fleet, Next};
+use crate::config::Policy;
+use crate::host::Host;
+use crate::quota::Message;
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{BufferType, MapType};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// Between looks at what is due.
+const SLOW: Duration = Duration::from_millis(250);
+/// Until messages leave. Whoever hands them over is not the root context: the next tick is.
+const FAST: Duration = Duration::from_millis(1);
+
+/// Looks at the clock that make an Envoy's name: where they fall between its steps differs even for two that start at once.
+const LOOKS: usize = 2000;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// No call has come: the main thread's never do, and it cannot reach the store.
+    Still,
+    Slow,
+    Fast,
+}
+
+pub struct Store {
+    policy: Rc<Policy>,
+    root: u32,
+    fleet: RefCell<Fleet>,
+    waiting: RefCell<BTreeMap<u32, Rc<RefCell<Stream>>>>,
+    pace: Cell<Pace>,
+}
+
+impl Store {
+    pub fn new(policy: Rc<Policy>, root: u32) -> Self {
+        let (fleet, waiting) = (RefCell::default(), RefCell::default());
+        Self { policy, root, fleet, waiting, pace: Cell::new(Pace::Still) }
+    }
+
+    /// Not from a tick: Envoy would replace the timer that runs.
+    fn go(&self, pace: Pace) {
+        if self.pace.replace(pace) != pace {
+            let period = if pace == Pace::Fast { FAST } else { SLOW };
+            if hostcalls::set_tick_period(period).is_err() {
+                log::error!("Envoy did not take the tick's period");
+            }
+        }
+    }
+
+    /// At the ends of what a call does: messages leave soon.
+    pub fn add(&self, messages: Vec<Message>) {
+        let mut fleet = self.fleet.borrow_mut();
+        fleet.mail.add(messages);
+        self.go(if fleet.mail.is_due() { Pace::Fast } else { Pace::Slow });
+    }
+
+    /// What a step has left to tell, and whether the call waits for the answer.
+    pub fn take(&self, context: u32, stream: &Rc<RefCell<Stream>>) {
+        let (messages, until) = stream.borrow_mut().asks();
+        if let Some(until) = until {
+            self.fleet.borrow_mut().mail.wait(context, &messages, until);
+            self.waiting.borrow_mut().insert(context, Rc::clone(stream));
+        }
+        if !messages.is_empty() {
+            self.fleet.borrow_mut().mail.add(messages);
+        }
+    }
+
+    pub fn forget(&self, context: u32) {
+        if self.waiting.borrow_mut().remove(&context).is_some() {
+            self.fleet.borrow_mut().mail.forget(context);
+        }
+    }
+
+    pub fn tick(&self) {
+        self.fleet.borrow_mut().sweep(&self.policy, &Envoy);
+        self.run();
+    }
+
+    pub fn delivered(&self, token: u32, headers: usize, size: usize) {
+        let status = hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status").ok().flatten();
+        let answered = headers > 0 && status.is_some_and(|status| status == b"200");
+        let body = hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size).ok().flatten();
+        let body = body.filter(|_| answered);
+        let brought = self.fleet.borrow_mut().delivered(token, body.as_deref(), &self.policy, &Envoy);
+        tell(brought);
+        self.run();
+        self.add(Vec::new());
+    }
+
+    /// Sends what there is and lets go on who can. In the root context.
+    fn run(&self) {
+        loop {
+            self.post();
+            let woken = self.fleet.borrow_mut().mail.woken(Envoy.now());
+            if woken.is_empty() {
+                return;
+            }
+            for (context, failed) in woken {
+                self.wake(context, failed);
+            }
+            if hostcalls::set_effective_context(self.root).is_err() {
+                log::error!("Envoy does not know the root context");
+            }
+        }
+    }
+
+    fn post(&self) {
+        let Some(redis) = &self.policy.store else { return };
+        loop {
+            let Some((body, messages)) = self.fleet.borrow_mut().post(&self.policy) else { return };
+            let headers = vec![(":method", "POST"), (":path", "/"), (":authority", "redis")];
+            let timeout = Duration::from_millis(redis.timeout);
+            match hostcalls::dispatch_http_call(&redis.cluster, headers, Some(&body), Vec::new(), timeout) {
+                Ok(token) => self.fleet.borrow_mut().mail.sent(token, messages),
+                Err(_) => tell(self.fleet.borrow_mut().lost(&messages)),
+            }
+        }
+    }
+
+    fn wake(&self, context: u32, failed: bool) {
+        let Some(stream) = self.waiting.borrow_mut().remove(&context) else { return };
+        if hostcalls::set_effective_context(context).is_err() {
+            return;
+        }
+        let Some(step) = stream.borrow_mut().resume(failed) else { return };
+        put_headers(MapType::HttpRequestHeaders, &step);
+        self.take(context, &stream);
+        match step.next {
+            Next::Wait => {}
+            Next::Continue => drop(hostcalls::resume_http_request()),
+            Next::Reply(reply) => send(&reply),
+        }
+    }
+}
+
+fn tell(brought: Brought) {
+    for note in &brought.notes {
+        log::warn!("sluice: {note}");
+    }
+    record(brought.samples);
+}
+
+/// What no other Envoy has, nor this one after its next start.
+pub fn seed() -> Vec<u8> {
+    let mut seed = hostcalls::get_property(vec!["node", "id"]).ok().flatten().unwrap_or_default();
+    for _ in 0..LOOKS {
+        let now = hostcalls::get_current_time().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let now = now.map_or(0, |since| since.as_nanos());
+        seed.extend_from_slice(&now.to_le_bytes());
+    }
+    seed
+}
