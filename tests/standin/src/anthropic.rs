@@ -7,22 +7,19 @@ mod write;
 use serde_json::{Value, json};
 
 use crate::answer::{Choice, Format, Prompt, Tool, Weight, answer};
-use crate::api::{Api, Ask, Content, Failure, Reply, hash, models};
+use crate::api::{Api, Ask, Content, Failure, Reply, Task, hash, models};
 use crate::check::{Bad, Mode, Problem, Step};
-use crate::events::{object, quoted};
+use crate::events::{Framing, object, quoted};
 use write::Writer;
 
 pub const API: Api = Api {
     name: "anthropic",
-    serves: |path| path.ends_with("/messages"),
+    tasks: &[MESSAGES, Task::whole(|line| line.posts("/messages/count_tokens"), count, |failure, _| error(failure))],
     speaks: |headers| headers.contains_key("anthropic-version") || headers.contains_key("x-api-key"),
     key: |headers| match headers.get("x-api-key") {
         Some(key) => key.to_str().ok(),
         None => crate::openai::bearer(headers),
     },
-    answer: respond,
-    error,
-    error_event: |failure| format!("event: error\ndata: {}\n\n", error(failure)),
     failure,
     interruption: 529,
     headers: &[
@@ -41,8 +38,50 @@ pub const API: Api = Api {
         ("anthropic-ratelimit-tokens-reset", "2026-01-01T00:00:01Z"),
     ],
     request_id: "request-id",
+    error_header: None,
     models: list,
 };
+
+const MESSAGES: Task = Task {
+    serves: |line| line.posts("/messages"),
+    streams,
+    answer: respond,
+    error: |failure, _| error(failure),
+    error_event,
+};
+
+fn streams(body: &Value) -> Option<Framing> {
+    (body.get("stream") == Some(&Value::Bool(true))).then_some(Framing::Sse)
+}
+
+pub fn error_event(failure: &Failure, _: Framing) -> Vec<u8> {
+    format!("event: error\ndata: {}\n\n", error(failure)).into_bytes()
+}
+
+/// What the prompt comes to.
+fn count(ask: &Ask) -> Result<Reply, Failure> {
+    versioned(ask)?;
+    counted(ask)
+}
+
+pub fn counted(ask: &Ask) -> Result<Reply, Failure> {
+    let mut body = ask.body.clone();
+    if let Some(body) = body.as_object_mut() {
+        body.entry("max_tokens").or_insert(json!(1));
+    }
+    let mode = Mode { lenient: ask.shape.lenient, nulls: false };
+    check::request(&body, ask.headers.contains_key("anthropic-beta"), mode).map_err(|bad| refused(&bad))?;
+    let Input { fresh, read, written } = input(ask.body);
+    let tokens = fresh.saturating_add(read).saturating_add(written);
+    Ok(Reply::json(&json!({"input_tokens": tokens}), Value::Null))
+}
+
+fn versioned(ask: &Ask) -> Result<(), Failure> {
+    match ask.headers.contains_key("anthropic-version") {
+        true => Ok(()),
+        false => Err(Failure::new(400, "anthropic-version: header is required")),
+    }
+}
 
 /// Prompts this long are read from the cache in part, as if they were marked.
 const CACHED_FROM: u64 = 1024;
@@ -60,7 +99,7 @@ fn list(id: Option<&str>) -> Value {
     }
 }
 
-fn error(failure: &Failure) -> String {
+pub fn error(failure: &Failure) -> String {
     let (kind, message) = match failure.status {
         401 => ("authentication_error", "invalid x-api-key"),
         403 => ("permission_error", "Your API key does not have permission to use the specified resource."),
@@ -147,9 +186,12 @@ fn is_sealed(data: &str) -> bool {
 }
 
 fn respond(ask: &Ask) -> Result<Reply, Failure> {
-    if !ask.headers.contains_key("anthropic-version") {
-        return Err(Failure::new(400, "anthropic-version: header is required"));
-    }
+    versioned(ask)?;
+    message(ask)
+}
+
+/// A request that is known to be of a version: clouds have it in the body.
+pub fn message(ask: &Ask) -> Result<Reply, Failure> {
     let mode = Mode { lenient: ask.shape.lenient, nulls: false };
     check::request(ask.body, ask.headers.contains_key("anthropic-beta"), mode).map_err(|bad| refused(&bad))?;
     let prompt = prompt(ask.body);
@@ -168,11 +210,11 @@ fn respond(ask: &Ask) -> Result<Reply, Failure> {
         output,
     };
     let usage = text.usage();
-    let content = match ask.body.get("stream") {
-        Some(Value::Bool(true)) => Content::Stream(text.stream(&answer)),
-        _ => Content::Whole(text.whole(&answer)),
+    let content = match ask.framing {
+        Some(_) => Content::Stream(text.stream(&answer)),
+        None => Content::Whole(text.whole(&answer)),
     };
-    Ok(Reply { content, usage })
+    Ok(Reply::new(content, usage))
 }
 
 fn prompt(body: &Value) -> Prompt {

@@ -3,32 +3,87 @@
 use std::fmt::{Display, Write};
 use std::ops::Range;
 
+use serde_json::Value;
+
+/// How the events of a stream are told apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Framing {
+    /// Server-sent events.
+    #[default]
+    Sse,
+    /// One JSON value a line.
+    Lines,
+    /// The elements of one JSON list.
+    Array,
+    /// Amazon's binary frames.
+    Frames,
+}
+
+impl Framing {
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Sse => "text/event-stream; charset=utf-8",
+            Self::Lines => "application/x-ndjson",
+            Self::Array => "application/json; charset=UTF-8",
+            Self::Frames => "application/vnd.amazon.eventstream",
+        }
+    }
+}
+
 #[derive(Default)]
 pub struct Events {
-    text: String,
+    pub framing: Framing,
+    bytes: Vec<u8>,
     /// Where each event ends.
     ends: Vec<usize>,
 }
 
 impl Events {
+    pub fn new(framing: Framing) -> Self {
+        Self { framing, ..Self::default() }
+    }
+
     /// `data: …`
     pub fn data(&mut self, parts: &[&str]) {
-        self.text.push_str("data: ");
-        parts.iter().for_each(|part| self.text.push_str(part));
-        self.end();
+        self.bytes.extend_from_slice(b"data: ");
+        parts.iter().for_each(|part| self.bytes.extend_from_slice(part.as_bytes()));
+        self.end(b"\n\n");
     }
 
     /// `event: name`, then `data: …`
     pub fn named(&mut self, name: &str, parts: &[&str]) {
-        // Writing to a String cannot fail.
-        let _ = write!(self.text, "event: {name}\ndata: ");
-        parts.iter().for_each(|part| self.text.push_str(part));
-        self.end();
+        ["event: ", name, "\n"].iter().for_each(|part| self.bytes.extend_from_slice(part.as_bytes()));
+        self.data(parts);
     }
 
-    fn end(&mut self) {
-        self.text.push_str("\n\n");
-        self.ends.push(self.text.len());
+    /// A value as an event without a name; `close` ends a list of them.
+    pub fn value(&mut self, value: &Value) {
+        let text = value.to_string();
+        match self.framing {
+            Framing::Lines => self.raw([text.as_bytes(), b"\n"].concat()),
+            Framing::Array => {
+                let before: &[u8] = if self.ends.is_empty() { b"[" } else { b",\r\n" };
+                self.raw([before, text.as_bytes()].concat());
+            }
+            Framing::Sse | Framing::Frames => self.data(&[&text]),
+        }
+    }
+
+    /// An event as it goes over the wire.
+    pub fn raw(&mut self, event: Vec<u8>) {
+        self.bytes.extend(event);
+        self.end(b"");
+    }
+
+    pub fn close(&mut self) {
+        if self.framing == Framing::Array {
+            self.raw(b"]".to_vec());
+        }
+    }
+
+    fn end(&mut self, with: &[u8]) {
+        self.bytes.extend_from_slice(with);
+        self.ends.push(self.bytes.len());
     }
 
     /// Cuts recorded text after each blank line, whichever line ends it uses.
@@ -55,15 +110,15 @@ impl Events {
         if ends.last() != Some(&text.len()) && !text.is_empty() {
             ends.push(text.len());
         }
-        Self { text: text.to_owned(), ends }
+        Self { framing: Framing::Sse, bytes: bytes.to_vec(), ends }
     }
 
-    pub fn text(self) -> String {
-        self.text
+    pub fn bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.ranges().filter_map(|range| self.text.get(range))
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.ranges().filter_map(|range| self.bytes.get(range))
     }
 
     fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
@@ -99,6 +154,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn values_are_told_apart_as_the_framing_has_it() {
+        for (framing, expected) in
+            [(Framing::Sse, "data: 1\n\ndata: 2\n\n"), (Framing::Lines, "1\n2\n"), (Framing::Array, "[1,\r\n2]")]
+        {
+            let mut events = Events::new(framing);
+            [1, 2].iter().for_each(|n| events.value(&Value::from(*n)));
+            events.close();
+            assert_eq!(String::from_utf8(events.bytes()).unwrap(), expected);
+        }
+    }
+
+    #[test]
     fn recorded_text_is_cut_after_blank_lines_and_nothing_is_lost() {
         for (text, expected) in [
             ("data: 1\n\ndata: 2\n\n", vec!["data: 1\n\n", "data: 2\n\n"]),
@@ -106,6 +173,7 @@ mod tests {
             ("data: 1\r\rdata: 2", vec!["data: 1\r\r", "data: 2"]),
             ("", vec![]),
         ] {
+            let expected: Vec<_> = expected.into_iter().map(str::as_bytes).collect();
             assert_eq!(Events::recorded(text).iter().collect::<Vec<_>>(), expected);
         }
     }

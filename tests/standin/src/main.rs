@@ -3,10 +3,16 @@
 mod answer;
 mod anthropic;
 mod api;
+mod bedrock;
 mod check;
+mod cohere;
 mod control;
 mod events;
+mod eventstream;
 mod faults;
+mod form;
+mod gemini;
+mod ollama;
 mod openai;
 mod options;
 mod play;
@@ -14,6 +20,7 @@ mod replay;
 mod schema;
 mod server;
 mod socket;
+mod vector;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -1,25 +1,36 @@
 //! OpenAI Chat Completions.
 
+mod audio;
 mod check;
+mod files;
+mod images;
+mod responses;
+pub mod texts;
 mod write;
 
 use hyper::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Choice, Format, Prompt, Tool, Weight, answer};
-use crate::api::{Api, Ask, CREATED, Content, Failure, Reply, models};
+use crate::api::{Api, Ask, CREATED, Content, Failure, Reply, Task, models};
 use crate::check::{Bad, Mode, Problem, Step};
-use crate::events::{object, quoted};
+use crate::events::{Framing, object, quoted};
 use write::Writer;
 
 pub const API: Api = Api {
     name: "openai",
-    serves: |path| path.ends_with("/chat/completions"),
+    tasks: &[
+        CHAT,
+        responses::TASK,
+        texts::EMBEDDINGS,
+        texts::MODERATIONS,
+        images::TASK,
+        audio::SPEECH,
+        audio::TEXT,
+        files::TASK,
+    ],
     speaks: |headers| !headers.contains_key("anthropic-version") && !headers.contains_key("x-api-key"),
     key: |headers| bearer(headers),
-    answer: respond,
-    error,
-    error_event: |failure| format!("data: {}\n\n", error(failure)),
     failure,
     interruption: 500,
     headers: &[
@@ -34,8 +45,23 @@ pub const API: Api = Api {
         ("x-ratelimit-reset-tokens", "3ms"),
     ],
     request_id: "x-request-id",
+    error_header: None,
     models: list,
 };
+
+pub const CHAT: Task = Task {
+    serves: |line| line.posts("/chat/completions"),
+    streams,
+    answer: respond,
+    error: |failure, _| error(failure),
+    error_event: |failure, _| format!("data: {}\n\n", error(failure)).into_bytes(),
+};
+
+/// A member of a form is text.
+fn streams(body: &Value) -> Option<Framing> {
+    let asked = body.get("stream").is_some_and(|stream| *stream == Value::Bool(true) || stream == "true");
+    asked.then_some(Framing::Sse)
+}
 
 /// Prompts this long are read from the cache in part.
 const CACHED_FROM: u64 = 1024;
@@ -176,13 +202,13 @@ fn respond(ask: &Ask) -> Result<Reply, Failure> {
         reasoning: ask.shape.reasoning_content,
         named: matches!(prompt.choice, Choice::Named(_)),
     };
-    let content = if body.get("stream") == Some(&Value::Bool(true)) {
+    let content = if ask.framing.is_some() {
         let counted = body.pointer("/stream_options/include_usage") == Some(&Value::Bool(true));
         Content::Stream(text.stream(&answers, counted.then_some(usage.as_str())))
     } else {
         Content::Whole(text.whole(&answers, &usage))
     };
-    Ok(Reply { content, usage: serde_json::from_str(&usage).unwrap_or_default() })
+    Ok(Reply::new(content, serde_json::from_str(&usage).unwrap_or_default()))
 }
 
 fn prompt(body: &Value) -> Prompt {

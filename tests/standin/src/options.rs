@@ -9,10 +9,12 @@ Stands in for LLM providers: deterministic answers, and faults on demand.
 
 Usage: sluice-standin [OPTIONS]
 
-  --openai ADDR       serve OpenAI Chat Completions on ADDR (repeatable)
-  --anthropic ADDR    serve Anthropic Messages on ADDR (repeatable)
+  --openai ADDR       serve OpenAI's APIs on ADDR (repeatable)
+  --anthropic ADDR    serve Anthropic's on ADDR (repeatable)
+  --gemini ADDR, --bedrock ADDR, --cohere ADDR, --ollama ADDR
+                      the same; `gemini` is Vertex AI too
   --all ADDR          serve every API on ADDR (repeatable)
-  --listen API=ADDR   the same, by name: openai, anthropic or all
+  --listen API=ADDR   the same, by name: openai, anthropic, …, all
   --require-key KEY   answer 401 to requests without this key
   --replay DIR        recorded cases that `replay=ID` answers with
   --log               print one JSON line for each request
@@ -129,7 +131,7 @@ mod tests {
             (vec!["--opnai", "1"], "unknown option `--opnai`"),
             (vec!["--openai"], "--openai needs a value"),
             (vec!["--listen", "8001"], "--listen takes API=ADDR, not `8001`"),
-            (vec!["--listen", "gemini=1"], "no API `gemini`"),
+            (vec!["--listen", "mistral=1"], "no API `mistral`"),
         ] {
             assert_eq!(listeners(&args).unwrap_err(), expected);
         }

@@ -10,7 +10,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
 use crate::control::Watch;
-use crate::events::Events;
+use crate::events::{Events, Framing};
 use crate::faults::Faults;
 use crate::socket::Line;
 
@@ -27,8 +27,8 @@ pub enum Step {
 }
 
 /// The steps of a whole body, and the length to announce.
-pub fn whole(body: String, faults: &Faults) -> (Vec<Step>, Option<u64>) {
-    let mut body = Bytes::from(body);
+pub fn whole(body: impl Into<Bytes>, faults: &Faults) -> (Vec<Step>, Option<u64>) {
+    let mut body = body.into();
     if faults.malformed.is_some() || faults.cut.is_some() {
         body.truncate(body.len() / 2);
     }
@@ -46,7 +46,7 @@ pub fn whole(body: String, faults: &Faults) -> (Vec<Step>, Option<u64>) {
 }
 
 /// The steps of a stream; `error` is the event that `error_event` sends.
-pub fn stream(events: Events, faults: &Faults, error: &str) -> Vec<Step> {
+pub fn stream(events: Events, faults: &Faults, error: &[u8]) -> Vec<Step> {
     let mut steps = Vec::new();
     let shape = &faults.shape;
     let untouched = faults.delay == 0
@@ -55,7 +55,7 @@ pub fn stream(events: Events, faults: &Faults, error: &str) -> Vec<Step> {
         && [faults.reset, faults.cut, faults.malformed, faults.error_event].iter().all(Option::is_none);
     wait(&mut steps, faults.delay_first);
     if untouched {
-        send(&mut steps, Bytes::from(events.text()), shape.split);
+        send(&mut steps, Bytes::from(events.bytes()), shape.split);
         return steps;
     }
     let last = [faults.reset, faults.cut, faults.error_event].into_iter().flatten().min().unwrap_or(usize::MAX);
@@ -64,31 +64,56 @@ pub fn stream(events: Events, faults: &Faults, error: &str) -> Vec<Step> {
             wait(&mut steps, faults.delay);
         }
         let broken = faults.malformed == Some(at.saturating_add(1));
-        let event = if broken { broken_event(event) } else { event.to_owned() };
-        send_event(&mut steps, event, faults);
+        let event = if broken { broken_event(event, events.framing) } else { event.to_vec() };
+        send_event(&mut steps, event, events.framing, faults);
     }
     if faults.error_event == Some(last) {
         wait(&mut steps, faults.delay);
-        send_event(&mut steps, error.to_owned(), faults);
+        let before: &[u8] = match events.framing {
+            Framing::Array if last == 0 => b"[",
+            Framing::Array => b",\r\n",
+            _ => b"",
+        };
+        send_event(&mut steps, [before, error].concat(), events.framing, faults);
     } else if faults.reset.is_some() && faults.reset <= faults.cut.or(Some(usize::MAX)) {
         reset(&mut steps);
     }
     steps
 }
 
-fn send_event(steps: &mut Vec<Step>, mut event: String, faults: &Faults) {
-    if faults.shape.comments {
-        event.insert_str(0, ": stand-in\n\n");
-    }
-    if faults.shape.crlf && !event.contains('\r') {
-        event = event.replace('\n', "\r\n");
-    }
+fn send_event(steps: &mut Vec<Step>, event: Vec<u8>, framing: Framing, faults: &Faults) {
+    let event = match String::from_utf8(event) {
+        Ok(mut text) if framing == Framing::Sse => {
+            if faults.shape.comments {
+                text.insert_str(0, ": stand-in\n\n");
+            }
+            if faults.shape.crlf && !text.contains('\r') {
+                text = text.replace('\n', "\r\n");
+            }
+            text.into_bytes()
+        }
+        Ok(text) => text.into_bytes(),
+        Err(binary) => binary.into_bytes(),
+    };
     send(steps, Bytes::from(event), faults.shape.split);
 }
 
-/// Half of the event, so that its JSON does not end.
-fn broken_event(event: &str) -> String {
-    let body = event.trim_end();
+/// Half of the event, so that its JSON does not end; of a binary frame, one byte is another, so that its checksum does not fit.
+fn broken_event(event: &[u8], framing: Framing) -> Vec<u8> {
+    let end = match framing {
+        Framing::Frames => {
+            let mut event = event.to_vec();
+            if let Some(byte) = event.iter_mut().rev().nth(crate::eventstream::CHECKSUM) {
+                *byte ^= 1;
+            }
+            return event;
+        }
+        Framing::Sse => "\n\n",
+        Framing::Lines => "\n",
+        Framing::Array => "",
+    };
+    let text = String::from_utf8_lossy(event);
+    let body = text.trim_end();
     let mut at = body.len() / 2;
     while !body.is_char_boundary(at) {
         at = at.saturating_sub(1);
@@ -97,7 +122,7 @@ fn broken_event(event: &str) -> String {
     if let Some(data) = body.find("data: ") {
         at = at.max(data.saturating_add("data: {".len())).min(body.len());
     }
-    format!("{}\n\n", body.get(..at).unwrap_or_default())
+    [body.get(..at).unwrap_or_default(), end].concat().into_bytes()
 }
 
 fn send(steps: &mut Vec<Step>, mut bytes: Bytes, split: Option<usize>) {
@@ -220,7 +245,7 @@ mod tests {
         }
         let mut wanted = Faults::default();
         wanted.add_list(faults).unwrap();
-        stream(events, &wanted, "data: error\n\n")
+        stream(events, &wanted, b"data: error\n\n")
             .into_iter()
             .map(|step| match step {
                 Step::Send(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
@@ -258,7 +283,8 @@ mod tests {
 
     #[test]
     fn a_broken_named_event_keeps_its_name() {
-        let broken = broken_event("event: content_block_delta\ndata: {\"type\":\"x\"}\n\n");
+        let broken = broken_event(b"event: content_block_delta\ndata: {\"type\":\"x\"}\n\n", Framing::Sse);
+        let broken = String::from_utf8(broken).unwrap();
         assert!(broken.starts_with("event: content_block_delta\ndata: {"), "{broken}");
         let data = broken.trim_end().split_once("data: ").unwrap().1;
         assert!(serde_json::from_str::<serde_json::Value>(data).is_err());

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::api::{APIS, Api, Ask, Content, Failure, hash};
+use crate::api::{APIS, Api, Ask, Content, Failure, Line as RequestLine, Named, Task, hash};
 use crate::control::{Entry, Memory, Watch};
-use crate::events::Events;
+use crate::events::{Events, Framing};
 use crate::faults::Faults;
+use crate::form;
 use crate::play::{Aborted, Play, Step, stream, whole};
 use crate::replay::Recordings;
 use crate::socket::Line;
@@ -83,15 +84,24 @@ impl Server {
             };
             return Ok(plain(answer, line, None));
         }
-        let by_path = APIS.iter().find(|api| (api.serves)(path) && only.is_none_or(|only| only.name == api.name));
+        let asked = RequestLine { method: head.method.as_str(), path, query: head.uri.query().unwrap_or_default() };
+        let serving = |api: &&'static Api| {
+            let mut tasks = api.tasks.iter();
+            tasks.find_map(|task| Some((task, (task.serves)(&asked)?)))
+        };
+        let offered = APIS.iter().filter(|api| only.is_none_or(|only| only.name == api.name));
+        let by_path = offered.filter_map(|api| Some((api, serving(&api)?))).next();
+        let (by_path, served) = by_path.map(|(api, served)| (Some(api), Some(served))).unwrap_or_default();
         let api = by_path
             .or(only.as_ref().copied())
             .or_else(|| APIS.iter().find(|api| (api.speaks)(&head.headers)))
             .or(APIS.first());
         let Some(api) = api else { return Err(Aborted) };
-        let call = Call { server: &self, api, head: &head, line: line.clone() };
+        let Some(task) = served.as_ref().map(|(task, _)| *task).or(api.tasks.first()) else { return Err(Aborted) };
+        let framing = served.as_ref().and_then(|(_, named)| named.framing);
+        let call = Call { server: &self, api, task, framing, head: &head, line: line.clone() };
         match body {
-            Ok(body) => call.answer(&body, by_path.is_some()).await,
+            Ok(body) => call.answer(&body, served.map(|(_, named)| named)).await,
             Err(_) => Ok(call.refuse(&Failure::new(413, "the request is too large"), "", &[])),
         }
     }
@@ -100,18 +110,22 @@ impl Server {
 struct Call<'a> {
     server: &'a Server,
     api: &'static Api,
+    /// An unknown path has the errors of the first.
+    task: &'static Task,
+    /// Of the stream that is asked for; absent: none, so far as is known.
+    framing: Option<Framing>,
     head: &'a hyper::http::request::Parts,
     line: Line,
 }
 
 impl Call<'_> {
-    async fn answer(&self, body: &Bytes, served: bool) -> Result<Response<Play>, Aborted> {
+    async fn answer(mut self, body: &Bytes, served: Option<Named>) -> Result<Response<Play>, Aborted> {
         let seed = hash(body);
         if let Err(failure) = self.permitted() {
             return Ok(self.refuse(&failure, "", body));
         }
         let path = self.head.uri.path();
-        if self.head.method == Method::GET {
+        if self.head.method == Method::GET && served.is_none() {
             let listed = match path.rsplit_once("/models") {
                 Some((_, "")) => Some((self.api.models)(None)),
                 Some((_, id)) => id.strip_prefix('/').filter(|id| !id.is_empty()).map(|id| (self.api.models)(Some(id))),
@@ -121,15 +135,16 @@ impl Call<'_> {
                 return Ok(self.finish(Answer::json(200, &list), "", false, body, seed));
             }
         }
-        if !served || self.head.method != Method::POST {
+        let Some(named) = served else {
             let message = format!("Invalid URL ({} {path})", self.head.method);
             return Ok(self.refuse(&Failure::new(404, message), "", body));
-        }
+        };
         let request = match self.parsed(body) {
             Ok(request) => request,
             Err(failure) => return Ok(self.refuse(&failure, "", body)),
         };
-        let asked = request.get("model").and_then(Value::as_str).unwrap_or_default();
+        self.framing = self.framing.or((self.task.streams)(&request));
+        let asked = named.model.as_deref().or(request.get("model").and_then(Value::as_str)).unwrap_or_default();
         let header = self.head.headers.get("x-standin").and_then(|value| value.to_str().ok());
         let planned = self.server.memory.standing().plan(self.api.name, asked, header);
         let (faults, model) = match planned {
@@ -139,13 +154,21 @@ impl Call<'_> {
         if faults.delay_headers > 0 {
             tokio::time::sleep(std::time::Duration::from_millis(faults.delay_headers)).await;
         }
-        let streams = request.get("stream") == Some(&Value::Bool(true));
+        let streams = self.framing.is_some();
         if faults.reset == Some(0) {
             self.line.abort();
             self.remember(&Answer::nothing(), asked, streams, body);
             return Err(Aborted);
         }
-        let ask = Ask { headers: &self.head.headers, body: &request, model: &model, shape: &faults.shape, seed };
+        let ask = Ask {
+            headers: &self.head.headers,
+            body: &request,
+            verb: &named.verb,
+            model: &model,
+            framing: self.framing,
+            shape: &faults.shape,
+            seed,
+        };
         Ok(self.finish(self.respond(&ask, &faults), asked, streams, body, seed))
     }
 
@@ -168,7 +191,13 @@ impl Call<'_> {
         if self.head.headers.contains_key(CONTENT_ENCODING) {
             return Err(Failure::new(415, "Encoded request bodies are not supported."));
         }
+        if body.is_empty() && self.head.method != Method::POST {
+            return Ok(Value::Null);
+        }
         let kind = self.head.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if kind.starts_with("multipart/form-data") {
+            return form::read(kind, body).map_err(|reason| Failure::new(400, reason));
+        }
         if !kind.trim_start().to_ascii_lowercase().starts_with("application/json") {
             let message = format!("Unsupported content type: '{kind}'. Only 'application/json' is accepted.");
             return Err(Failure::new(400, message).code("unsupported_content_type"));
@@ -188,20 +217,25 @@ impl Call<'_> {
             let status = if faults.error_body { 200 } else { failure.status };
             return self.failed(&failure, status, faults);
         }
-        match (self.api.answer)(ask) {
+        match (self.task.answer)(ask) {
             Err(failure) => self.failed(&failure, failure.status, faults),
             Ok(reply) => {
                 let error = self.demanded(faults, named);
                 let (kind, (steps, length)) = match reply.content {
-                    Content::Whole(_) if faults.error_event.is_some() => return self.failed(&error, 200, faults),
-                    Content::Whole(body) => ("application/json", whole(body, faults)),
                     Content::Stream(events) => {
-                        let error = (self.api.error_event)(&error);
-                        ("text/event-stream; charset=utf-8", (stream(events, faults, &error), None))
+                        let framing = events.framing;
+                        let error = (self.task.error_event)(&error, framing);
+                        (framing.media_type(), (stream(events, faults, &error), None))
                     }
+                    _ if faults.error_event.is_some() => return self.failed(&error, 200, faults),
+                    Content::Whole(body) => ("application/json", whole(body, faults)),
+                    Content::Bytes(kind, body) => (kind, whole(body, faults)),
                 };
                 let mut headers = HeaderMap::new();
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+                for (name, value) in reply.headers {
+                    headers.extend(HeaderValue::try_from(value).map(|value| (HeaderName::from_static(name), value)));
+                }
                 retry_after(&mut headers, faults);
                 Answer { status: faults.status.unwrap_or(200), headers, steps, length, usage: reply.usage }
             }
@@ -231,8 +265,13 @@ impl Call<'_> {
         retry_after(&mut headers, faults);
         let (kind, body) = match faults.html {
             true => ("text/html", HTML.to_owned()),
-            false => ("application/json", (self.api.error)(failure)),
+            false => ("application/json", (self.task.error)(failure, self.framing)),
         };
+        if let Some((name, said)) = self.api.error_header
+            && let Ok(value) = HeaderValue::try_from(said(failure))
+        {
+            headers.insert(name, value);
+        }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         let (steps, length) = whole(body, faults);
         Answer { status, headers, steps, length, usage: Value::Null }
@@ -246,7 +285,7 @@ impl Call<'_> {
         let text = || String::from_utf8(recording.body.to_vec());
         let (steps, length) = match text() {
             Ok(text) if recording.stream => {
-                let error = (self.api.error_event)(&self.demanded(faults, None));
+                let error = (self.task.error_event)(&self.demanded(faults, None), Framing::Sse);
                 (stream(Events::recorded(&text), faults, &error), None)
             }
             Ok(text) => whole(text, faults),

@@ -303,7 +303,7 @@ fn any_prefix_serves_and_other_paths_do_not() {
     let body = json!({"model": "m", "messages": [{"role": "user", "content": "x"}]}).to_string();
     let post = |path: &str| standin.send("POST", path, &[("content-type", "application/json")], &body);
     assert_eq!(post("/openai/v1/chat/completions?x=1").status, 200);
-    assert_eq!(post("/v1/embeddings").status, 404);
+    assert_eq!(post("/v1/nothing").status, 404);
     assert_eq!(standin.send("GET", "/v1/chat/completions", &[], "").status, 404);
     assert_eq!(standin.send("GET", "/v1/models/some", &[], "").json()["id"], "some");
 }

@@ -58,6 +58,10 @@ impl Standin {
         self.send("POST", "/v1/chat/completions", &[("content-type", "application/json")], &body)
     }
 
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send("POST", path, &[("content-type", "application/json")], &body.to_string())
+    }
+
     pub fn anthropic(&self, fields: Value) -> Answer {
         let usual =
             json!({"model": "claude", "max_tokens": 4000, "messages": [{"role": "user", "content": "one two three"}]});
@@ -85,6 +89,7 @@ pub struct Answer {
     pub status: u16,
     pub head: String,
     pub body: String,
+    pub bytes: Vec<u8>,
     /// The pieces that the body was sent in, when it was chunked.
     pub chunks: Vec<String>,
     /// The body came to its announced end.
@@ -95,30 +100,34 @@ pub struct Answer {
 
 impl Answer {
     fn read(bytes: &[u8], reset: bool) -> Self {
-        let text = String::from_utf8_lossy(bytes);
-        let Some((head, mut rest)) = text.split_once("\r\n\r\n") else {
-            assert!(text.is_empty(), "{text}");
+        let Some((head, mut rest)) = cut(bytes, b"\r\n\r\n") else {
+            assert!(bytes.is_empty(), "{}", String::from_utf8_lossy(bytes));
             return Self { reset, ..Self::default() };
         };
+        let head = String::from_utf8_lossy(head);
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         let mut answer = Self { status, head: head.to_lowercase(), reset, ..Self::default() };
         if let Some(length) = answer.header("content-length").and_then(|length| length.parse::<usize>().ok()) {
-            answer.body = rest.to_owned();
             answer.whole = rest.len() == length;
-            return answer;
+            return answer.with(rest.to_vec());
         }
-        while let Some((size, after)) = rest.split_once("\r\n") {
-            let size = usize::from_str_radix(size, 16).unwrap();
+        let mut body = Vec::new();
+        while let Some((size, after)) = cut(rest, b"\r\n") {
+            let size = usize::from_str_radix(std::str::from_utf8(size).unwrap(), 16).unwrap();
             if size == 0 {
                 answer.whole = true;
                 break;
             }
             let Some((chunk, after)) = after.split_at_checked(size) else { break };
-            answer.chunks.push(chunk.to_owned());
-            rest = after.strip_prefix("\r\n").unwrap_or_default();
+            answer.chunks.push(String::from_utf8_lossy(chunk).into_owned());
+            body.extend_from_slice(chunk);
+            rest = after.strip_prefix(b"\r\n").unwrap_or_default();
         }
-        answer.body = answer.chunks.concat();
-        answer
+        answer.with(body)
+    }
+
+    fn with(self, bytes: Vec<u8>) -> Self {
+        Self { body: String::from_utf8_lossy(&bytes).into_owned(), bytes, ..self }
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -135,6 +144,27 @@ impl Answer {
         data.map(|data| serde_json::from_str(data).unwrap_or(Value::String(data.to_owned()))).collect()
     }
 
+    /// Name and payload of each binary frame, both checksums having been right.
+    pub fn frames(&self) -> Vec<(String, Value)> {
+        let mut rest = self.bytes.as_slice();
+        let mut frames = Vec::new();
+        while !rest.is_empty() {
+            let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().unwrap());
+            let (frame, after) = rest.split_at(number(&rest[..4]) as usize);
+            let (frame, checksum) = frame.split_last_chunk::<4>().unwrap();
+            assert_eq!(u32::from_be_bytes(*checksum), crc32(frame));
+            let (prelude, frame) = frame.split_at(12);
+            assert_eq!(number(&prelude[8..]), crc32(&prelude[..8]));
+            let (headers, payload) = frame.split_at(number(&prelude[4..8]) as usize);
+            let (_, name) = cut(headers, b"-type\x07\x00").unwrap();
+            let (length, name) = name.split_first().unwrap();
+            let name = String::from_utf8(name[..usize::from(*length)].to_vec()).unwrap();
+            frames.push((name, serde_json::from_slice(payload).unwrap()));
+            rest = after;
+        }
+        frames
+    }
+
     /// The text of a stream in either API.
     pub fn streamed_text(&self) -> String {
         let places = ["/choices/0/delta/content", "/delta/text"];
@@ -142,4 +172,22 @@ impl Answer {
         let pieces = events.iter().filter_map(|event| places.iter().find_map(|place| event.pointer(place)?.as_str()));
         pieces.collect()
     }
+}
+
+/// What is before and after the first of `what`.
+fn cut<'b>(bytes: &'b [u8], what: &[u8]) -> Option<(&'b [u8], &'b [u8])> {
+    let at = bytes.windows(what.len()).position(|window| window == what)?;
+    let (before, after) = bytes.split_at(at);
+    Some((before, &after[what.len()..]))
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    let mut state = u32::MAX;
+    for byte in bytes {
+        state ^= u32::from(*byte);
+        for _ in 0..8 {
+            state = if state & 1 == 1 { (state >> 1) ^ 0xedb8_8320 } else { state >> 1 };
+        }
+    }
+    !state
 }

@@ -3,4 +3,10 @@
 
 mod apis;
 mod client;
+mod corpus;
 mod faults;
+mod json;
+#[path = "../../../conformance/schema.rs"]
+mod schema;
+mod tasks;
+mod vendors;
