@@ -19,7 +19,7 @@ SECONDS ?= 30
 ENVOY_VERSIONS ?=
 PYTEST ?=
 
-.PHONY: help setup build cli run test lint test-native test-wasm test-envoy prove size bench fuzz conformance clean
+.PHONY: help setup build cli run test lint test-native test-wasm test-envoy prove size bench fuzz conformance
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,9 +74,6 @@ fuzz: ## Fuzz each target for SECONDS=30
 
 conformance: ## Print which recorded cases pass, by provider and kind
 	@cargo test --test conformance -- --nocapture
-
-clean: ## Remove what was built and installed here
-	@rm -rf target .run $(VENV)
 
 .run/rust:
 	@command -v rustup >/dev/null || { echo "rustup is needed: https://rustup.rs" >&2; exit 1; }
