@@ -5,6 +5,7 @@ mod json;
 mod key;
 mod seal;
 mod text;
+mod tokens;
 mod tree;
 mod yaml;
 
@@ -27,6 +28,7 @@ enum Command {
     #[command(subcommand)]
     Key(Key),
     Seal(Seal),
+    Tokens(Tokens),
 }
 
 /// Check configurations as the module does, and the Envoy around them
@@ -98,6 +100,29 @@ struct Seal {
     new_key: bool,
 }
 
+/// Count the tokens of a text or of a request, as the module does
+///
+/// Exact for models whose vocabulary is published, an estimate with an upper bound for others; a limit reserves the bound. A request
+/// also has what providers add around its text.
+#[derive(Args)]
+struct Tokens {
+    /// The text's file, or the request's; without it, standard input
+    #[arg(value_name = "FILE", default_value = "-", hide_default_value = true)]
+    file: String,
+    /// The model, as its provider names it; required for a text, and for a request that names none
+    #[arg(long, required_unless_present = "request")]
+    model: Option<String>,
+    /// It is the body of a request in this API
+    #[arg(long, value_name = "API", value_parser = clap::builder::PossibleValuesParser::new(tokens::names()))]
+    request: Option<String>,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+    /// Stop counting where the module does, after about a millisecond of its work
+    #[arg(long)]
+    in_module: bool,
+}
+
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(done) => done,
@@ -122,6 +147,16 @@ fn run(command: Command) -> Result<ExitCode, String> {
             let key = seal::key(&args.key_env)?;
             print(&seal::seal(&key, &name, &secret_input("the credential")?)?)
         }
+        Command::Tokens(args) => print(&count(&args)?),
+    }
+}
+
+fn count(args: &Tokens) -> Result<String, String> {
+    let text = text::read(&args.file)?;
+    let shown = tokens::Shown { json: args.json, in_module: args.in_module };
+    match (&args.request, &args.model) {
+        (Some(api), model) => tokens::of_request(&text, api, model.as_deref(), shown),
+        (None, model) => Ok(tokens::of_text(&text, model.as_deref().unwrap_or_default(), shown)),
     }
 }
 

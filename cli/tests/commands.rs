@@ -122,3 +122,41 @@ fn a_check_ends_with_1_for_problems_and_with_strict_for_warnings() {
     let two = sluice(&["check", "--no-env", "envoy/envoy.yaml", "Cargo.toml", "nothing.yaml"], "", &[]);
     assert!(two.status == 1 && two.err.contains("nothing.yaml: "), "{}{}", two.out, two.err);
 }
+
+#[test]
+fn tokens_are_counted_as_the_module_counts_them() {
+    let json = |args: &[&str], input: &str| -> serde_json::Value {
+        let ran = sluice(&[&["tokens", "--json"], args].concat(), input, &[]);
+        assert_eq!(ran.status, 0, "{}", ran.err);
+        serde_json::from_str(&ran.out).unwrap()
+    };
+    let texts = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/tokens/texts.jsonl");
+    for line in std::fs::read_to_string(texts).unwrap().lines().take(5) {
+        let known: serde_json::Value = serde_json::from_str(line).unwrap();
+        for (model, encoding) in [("gpt-4o", "o200k_base"), ("gpt-4", "cl100k_base")] {
+            let counted = json(&["--model", model], known["text"].as_str().unwrap());
+            assert_eq!((&counted["tokens"], &counted["exact"]), (&known[encoding], &true.into()), "{line}");
+            assert_eq!(counted["encoding"], encoding);
+        }
+    }
+    // OpenAI charged 8 for this one: the text, the role and what stands around them.
+    let body = r#"{"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}"#;
+    assert_eq!(json(&["--request", "openai"], body)["tokens"], 8);
+    let claude = json(&["--request", "openai", "--model", "claude-sonnet-4-5"], body);
+    assert!(claude["exact"] == false && claude["at_most"].as_u64() >= claude["tokens"].as_u64(), "{claude}");
+    let gemini = r#"{"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}"#;
+    assert!(json(&["--request", "gemini", "--model", "gemini-2.5-flash"], gemini)["tokens"].as_u64() > Some(0));
+    let long = "a b ".repeat(2 << 20);
+    assert_eq!(json(&["--model", "gpt-4o"], &long)["exact"], true);
+    assert_eq!(json(&["--model", "gpt-4o", "--in-module"], &long)["exact"], false);
+    for (args, input, status, expected) in [
+        (&["tokens"][..], "x", 2, "--model"),
+        (&["tokens", "--request", "gemini"], gemini, 1, "names no model"),
+        (&["tokens", "--request", "openai"], "{\"model\": \"m\"}", 1, "is no request of openai: messages"),
+        (&["tokens", "--request", "openai"], "{\"a\":}", 1, "at byte"),
+        (&["tokens", "--request", "other"], "{}", 2, "openai-responses"),
+    ] {
+        let ran = sluice(args, input, &[]);
+        assert!(ran.status == status && ran.err.contains(expected), "{expected}: {}", ran.err);
+    }
+}

@@ -105,6 +105,12 @@ fn every_command_and_option_is_on_the_page() {
             assert!(page.contains(&format!("sluice {}", below.join(" "))), "docs/cli.md lacks {below:?}");
             all.push(below);
         }
+        for values in text.split("[possible values: ").skip(1) {
+            let values = values.split(']').next().unwrap_or_default();
+            for value in values.split([',', '\n']).map(str::trim).filter(|value| !value.is_empty()) {
+                assert!(page.contains(&format!("`{value}`")), "docs/cli.md lacks {value}");
+            }
+        }
         for word in text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').filter(|word| word.starts_with("--")) {
             options += 1;
             assert!(["--help", "--version", "--"].contains(&word) || page.contains(word), "docs/cli.md lacks {word}");
