@@ -3,6 +3,7 @@
 mod check;
 mod json;
 mod key;
+mod schema;
 mod seal;
 mod text;
 mod tokens;
@@ -28,6 +29,8 @@ enum Command {
     #[command(subcommand)]
     Key(Key),
     Seal(Seal),
+    /// Print the JSON Schema of the configuration, for editors
+    Schema,
     Tokens(Tokens),
 }
 
@@ -147,6 +150,7 @@ fn run(command: Command) -> Result<ExitCode, String> {
             let key = seal::key(&args.key_env)?;
             print(&seal::seal(&key, &name, &secret_input("the credential")?)?)
         }
+        Command::Schema => print(&format!("{:#}\n", schema::schema())),
         Command::Tokens(args) => print(&count(&args)?),
     }
 }
@@ -162,8 +166,11 @@ fn count(args: &Tokens) -> Result<String, String> {
 
 fn print(text: &str) -> Result<ExitCode, String> {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| format!("cannot write: {error}"))?;
-    Ok(ExitCode::SUCCESS)
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // Whoever reads has enough.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("cannot write: {error}")),
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// All of standard input, without a line break at its end.

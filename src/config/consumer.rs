@@ -67,12 +67,7 @@ impl<'v> Reader<'v> {
                 keys.push(Key { sha256: sha256.to_owned(), not_after: self.owned_in(key, "not_after") });
             }
         }
-        let mut labels = Vec::new();
-        if let Some(mapping) = node.get("labels") {
-            for (name, value) in self.mapping(mapping).into_iter().flatten() {
-                labels.extend(self.text(value).map(|value| (name.clone(), value.to_owned())));
-            }
-        }
+        let labels = self.labels_in(node);
         Some(Written {
             name: self.need(node, "name").and_then(|name| self.text(name)).unwrap_or_default().to_owned(),
             team: self.owned_in(node, "team"),
@@ -147,6 +142,7 @@ impl<'v> Reader<'v> {
             name: "unlisted".to_owned(),
             team: self.owned_in(node, "team"),
             tier: self.owned_in(node, "tier"),
+            labels: self.labels_in(node),
             models: self.texts_in(node, "models"),
             targets: self.texts_in(node, "target_models"),
             regions: self.texts_in(node, "regions"),
@@ -161,6 +157,16 @@ impl<'v> Reader<'v> {
                 None
             }
         }
+    }
+
+    fn labels_in(&mut self, node: &'v Node) -> Vec<(String, String)> {
+        let mut labels = Vec::new();
+        if let Some(mapping) = node.get("labels") {
+            for (name, value) in self.mapping(mapping).into_iter().flatten() {
+                labels.extend(self.text(value).map(|value| (name.clone(), value.to_owned())));
+            }
+        }
+        labels
     }
 
     fn owned_in(&mut self, node: &'v Node, name: &str) -> Option<String> {

@@ -1,0 +1,125 @@
+//! `limits` and `prices`.
+
+use super::{entries, object, patterns, refer, said, texts};
+use serde_json::{Map, Value, json};
+use sluice::price::{PER_REQUEST, RATES};
+use sluice::quota::Unit;
+
+pub fn definitions() -> Map<String, Value> {
+    let all = [
+        ("limit", limit(true)),
+        ("own_limit", limit(false)),
+        (
+            "dollars",
+            json!({
+                "description": "USD, with at most nine digits after the point; a long one as a string.",
+                "anyOf": [
+                    {"type": "number", "minimum": 0},
+                    {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?([eE][+-]?[0-9]+)?$"},
+                ],
+            }),
+        ),
+        ("price", price()),
+        ("tier", tier()),
+    ];
+    all.map(|(name, schema)| (name.to_owned(), schema)).into_iter().collect()
+}
+
+/// `by`: it may be counted by something; a consumer's own is counted by the consumer.
+fn limit(by: bool) -> Value {
+    let units: Vec<&str> = Unit::ALL.iter().map(|unit| unit.name()).collect();
+    let dimension = json!({"anyOf": [
+        {"enum": ["consumer", "team", "tier", "model", "provider"]},
+        {"type": "string", "pattern": "^(label|header):."},
+    ]});
+    let when = object(
+        vec![
+            ("model", said("Names as the client writes them, `*` at the end allowed.", patterns())),
+            ("consumer", texts()),
+            ("team", texts()),
+            ("tier", texts()),
+        ],
+        &[],
+    );
+    let route = object(vec![("route_to", said("One of `models`.", refer("text")))], &["route_to"]);
+    let percent = json!({"type": "integer", "minimum": 1, "maximum": 100});
+    let mut fields = vec![
+        (
+            "name",
+            said(
+                "Unique: it stands in metrics, logs and errors.",
+                json!({"type": "string", "pattern": "^[A-Za-z0-9._/-]{1,64}$"}),
+            ),
+        ),
+        ("unit", said("What is counted.", json!({"enum": units}))),
+        ("amount", said("How much there is in a window; of usd a decimal number.", json!({}))),
+        (
+            "window",
+            said(
+                "A calendar window in UTC, or none: a total.",
+                json!({"type": "string", "pattern": "^(none|[0-9]+(s|m|h|d|mo))$", "examples": ["1s", "1m", "1h", "1d", "1mo", "none"]}),
+            ),
+        ),
+        (
+            "sliding",
+            said(
+                "In the place of `window`: the last so long.",
+                json!({"type": "string", "pattern": "^[0-9]+(s|m|h|d)$", "examples": ["60s", "5m", "1h", "1d"]}),
+            ),
+        ),
+        ("when", said("It holds for calls that fit all of this.", when)),
+        (
+            "exceeded",
+            said(
+                "What happens beyond it.",
+                json!({"anyOf": [{"enum": ["reject", "report"]}, route], "default": "reject"}),
+            ),
+        ),
+        (
+            "thresholds",
+            said(
+                "Percentages that are told once in a window.",
+                json!({"type": "array", "minItems": 1, "maxItems": 8, "uniqueItems": true, "items": percent}),
+            ),
+        ),
+    ];
+    if by {
+        let by = json!({"type": "array", "maxItems": 8, "uniqueItems": true, "items": dimension});
+        fields.push(("by", said("What is counted apart; absent or empty: one counter for all.", by)));
+    }
+    let mut schema = object(fields, &["name", "unit", "amount"]);
+    if let Value::Object(members) = &mut schema {
+        let unit = |name: &str| json!({"required": ["unit"], "properties": {"unit": {"const": name}}});
+        members.insert(
+            "allOf".to_owned(),
+            json!([
+                {"if": unit("usd"), "then": {"properties": {"amount": refer("dollars")}}, "else": {"properties": {"amount": refer("count")}}},
+                {"if": unit("concurrent"), "then": {"not": {"anyOf": [{"required": ["window"]}, {"required": ["sliding"]}]}}},
+                {"not": {"required": ["window", "sliding"]}},
+            ]),
+        );
+    }
+    schema
+}
+
+fn rates() -> Vec<(&'static str, Value)> {
+    RATES.iter().map(|name| (*name, refer("dollars"))).collect()
+}
+
+fn price() -> Value {
+    let mut fields = rates();
+    fields.extend([
+        (PER_REQUEST, said("For each call.", refer("dollars"))),
+        ("tiers", said("Other rates for calls with more input, lowest bound first.", entries(refer("tier")))),
+        ("source", said("Where the price is published: for people, not read.", json!({}))),
+        ("date", said("When: for people, not read.", json!({}))),
+    ]);
+    object(fields, &["input", "output"])
+}
+
+fn tier() -> Value {
+    let mut fields = rates();
+    fields
+        .push(("above", said("For calls with more input tokens than this, for all of their tokens.", refer("count"))));
+    object(fields, &["above"])
+}
