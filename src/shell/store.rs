@@ -2,7 +2,7 @@
 
 use super::gateway::Stream;
 use super::host::{Envoy, record};
-use super::{put_headers, send};
+use super::{put_headers, read_body, send};
 use crate::call::{Brought, Fleet, Next};
 use crate::config::Policy;
 use crate::host::Host;
@@ -85,10 +85,13 @@ impl Store {
     }
 
     pub fn delivered(&self, token: u32, headers: usize, size: usize) {
-        let status = hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status").ok().flatten();
-        let answered = headers > 0 && status.is_some_and(|status| status == b"200");
-        let body = hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size).ok().flatten();
-        let body = body.filter(|_| answered);
+        // Without an answer there is no map, and the SDK panics.
+        let answered = headers > 0 && {
+            let status = hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status");
+            status.is_ok_and(|status| status.is_some_and(|status| status == b"200"))
+        };
+        let body = if answered { read_body(BufferType::HttpCallResponseBody, 0, size) } else { Vec::new() };
+        let body = answered.then_some(body);
         let brought = self.fleet.borrow_mut().delivered(token, body.as_deref(), &self.policy, &Envoy);
         tell(brought);
         self.run();

@@ -153,3 +153,107 @@ def test_a_password_is_given_and_a_wrong_one_is_told():
                     assert envoy.counters()[f"sluice_store_posts_total;outcome={outcome}"] >= 1
                     assert ("WRONGPASS" in envoy.log()) == (status == 503)
                     assert password not in envoy.log()
+
+
+def test_redis_that_pauses_stops_restarts_or_forgets_costs_no_call_and_no_count():
+    """`deny`, under load: each call is answered in its time, and in the end the budget is used up exactly."""
+    budget = 100_000
+    policy = store.document([calls(budget)], {"timeout": "500ms"})
+    with store.Redis() as redis, fleet(policy, redis) as (envoys, provider):
+        with Load(envoys, 16) as load:
+            assert load.until(lambda: load.passed() > 300, 20), load.statuses
+            for name, hurt, heal in [
+                ("paused", redis.pause, redis.go_on),
+                ("stopped", redis.stop, redis.start),
+                ("restarted", lambda: (redis.stop(), redis.start()), lambda: None),
+            ]:
+                load.slowest, refused = 0.0, load.statuses.get(503, 0)
+                hurt()
+                time.sleep(4)
+                slowest, refused = load.slowest, load.statuses.get(503, 0) - refused
+                heal()
+                passed = load.passed()
+                assert load.until(lambda: load.passed() > passed + 300, 20), (name, load.statuses)  # noqa: B023
+                print(f"Redis {name}: slowest call {slowest:.2f} s, {refused} refused, goes on by itself")
+                assert slowest < 3, name
+            assert set(load.statuses) <= {200, 503} and not load.errors, (load.statuses, load.errors[:3])
+        everything = load.passed()
+        # What was settled while Redis was away is told: all of it, once.
+        assert load.until(lambda: redis.used() == everything, 40), (redis.counters(), everything)
+        assert redis.ask("FLUSHALL").startswith(b"+OK")
+        with Load(envoys, 16) as load:
+            assert load.until(lambda: load.passed() > 300, 20), load.statuses
+        everything += load.passed()
+        assert load.until(lambda: redis.used() == everything, 90), (redis.counters(), everything)
+        # And what nobody uses is given back.
+        assert load.until(lambda: redis.leased() == 0, 90), redis.counters()
+        assert len(provider.arrived) == everything
+        posts = [envoy.counters() for envoy in envoys]
+        assert all(found["sluice_store_posts_total;outcome=failed"] > 0 for found in posts), posts
+        for envoy in envoys:
+            assert "the store of limits fails" in envoy.log() and "the store of limits answers again" in envoy.log()
+
+
+def test_an_envoy_that_dies_loses_its_lease_and_no_more_and_a_restart_keeps_the_count():
+    budget = 3000
+    policy = store.document([calls(budget)])
+    with store.Redis() as redis, Upstream(always=OK) as provider:
+        with contextlib.ExitStack() as stack:
+            envoys = [store.envoy(policy, provider.port, redis.port) for _ in range(3)]
+            stack.callback(lambda: [envoy._stop() for envoy in envoys])
+            with Load(envoys, 16) as load:
+                assert load.until(lambda: load.passed() > 400, 20), load.statuses
+                envoys[0].process.kill()
+                passed = load.passed()
+                assert load.until(lambda: load.passed() > passed + 100, 20), load.statuses
+            before = load.passed()
+        # All are gone. What they had not told or given back stays lent: it may have been used.
+        used, leased = redis.used(), redis.leased()
+        assert used <= before <= used + leased < budget
+        with fleet(policy, redis) as (envoys, _), Load(envoys, 16) as load:
+            left = budget - used - leased
+            assert load.until(lambda: load.passed() >= left, 40), (load.statuses, left)
+            time.sleep(1)
+        print(f"of {budget}, {before} calls before all were gone and {load.passed()} after; {used + leased - before} lost with leases")
+        assert load.passed() == left and before + left <= budget
+        assert set(load.statuses) == {200, 429} and not load.errors, (load.statuses, load.errors[:3])
+
+
+def test_a_window_that_ends_brings_lost_leases_back():
+    # Long enough to be sure of a whole window.
+    policy = store.document([calls(60, window="20s")])
+    with store.Redis() as redis, Upstream(always=OK) as provider:
+        time.sleep(20 - time.time() % 20)
+        with contextlib.ExitStack() as stack:
+            lost = store.envoy(policy, provider.port, redis.port)
+            stack.callback(lost._stop)
+            assert client.call(lost.port, body=ASK).status == 200
+            for _ in range(8):
+                client.call(lost.port, body=ASK)
+            lost.process.kill()
+        with fleet(policy, redis, 1) as (envoys, _):
+            while time.time() % 20 > 1:
+                time.sleep(0.05)
+            with Load(envoys, 4) as load:
+                assert load.until(lambda: load.passed() >= 60, 8), load.statuses
+                time.sleep(0.5)
+            assert load.passed() == 60, load.statuses
+
+
+def test_without_redis_each_envoy_does_as_it_is_told():
+    for down, expected in [("deny", 0), ("allow", 40), ({"local": 25}, 10)]:
+        policy = store.document([calls(40)], {"down": down, "timeout": "200ms"})
+        with store.Redis() as redis, Upstream(always=OK) as provider:
+            redis.stop()
+            with store.envoy(policy, provider.port, redis.port) as envoy, Load([envoy], 8) as load:
+                time.sleep(4)
+                load.stop()
+                refused = 503 if down == "deny" else 429
+                assert load.passed() == expected and load.statuses.get(refused, 0) > 0, (down, load.statuses)
+                assert set(load.statuses) <= {200, refused} and load.slowest < 3, (load.statuses, load.slowest)
+                # It comes back, and is told what was used meanwhile.
+                redis.start()
+                again = load.until(lambda: redis.used() == expected, 20)
+                assert again or expected == 0, (down, redis.counters())
+                if expected < 40:
+                    assert load.until(lambda: client.call(envoy.port, body=ASK).status == 200, 10), down
