@@ -154,7 +154,7 @@ fn asks() -> Vec<Ask> {
             talk(vec![turn(Role::System, vec![Part::text("Be brief")]), user(vec![Part::text("Hi")])]),
             conversation,
         ),
-        ask("image", talk(vec![user(vec![Part::text("What?"), png()])]), |r| pictures(r)),
+        ask("image", talk(vec![user(vec![Part::text("What?"), png()])]), pictures),
         ask(
             "image by URL",
             talk(vec![user(vec![Part::text("What?"), image(Source::Url("https://example.org/a.png".to_owned()))])]),
