@@ -512,6 +512,30 @@ fn a_calls_signature_comes_back_through_the_clients_of_every_api() {
 }
 
 #[test]
+fn what_one_provider_sealed_is_not_shown_to_another_that_would_refuse_it() {
+    let responses = by_name("openai-responses").unwrap();
+    let body = r#"{"model":"m","input":[{"role":"user","content":"Do"},
+        {"type":"reasoning","id":"rs_1","summary":[{"type":"summary_text","text":"Hm"}],"encrypted_content":"gAAA"},
+        {"type":"reasoning","id":"rs_2","summary":[],"encrypted_content":"gAAA"},
+        {"type":"function_call","call_id":"a","name":"f","arguments":"{}"},
+        {"type":"function_call_output","call_id":"a","output":"1"}],
+        "tools":[{"type":"function","name":"f","parameters":{"type":"object"}}],"reasoning":{"effort":"low"}}"#;
+    let request = responses.read_request(Body::parse(body.as_bytes()).unwrap().value()).unwrap();
+    for (name, model) in
+        [("anthropic", "claude-sonnet-4-5"), ("bedrock", "anthropic.claude-sonnet-4-5"), ("gemini", "m")]
+    {
+        let written = by_name(name).unwrap().write_request(&request, &Target { model, ..TARGET });
+        let text = String::from_utf8(written.body).unwrap();
+        assert!(!text.contains("gAAA"), "{name}: {text}");
+        assert!(written.losses.iter().any(|loss| loss.what == "thinking"), "{name}: {:?}", written.losses);
+        // A model that thinks would want the thinking that led to the call.
+        assert!(name == "gemini" || !text.contains("budget_tokens"), "{name}: {text}");
+    }
+    let back = responses.write_request(&request, &TARGET);
+    assert_eq!(String::from_utf8(back.body).unwrap().matches("gAAA").count(), 2);
+}
+
+#[test]
 fn an_error_keeps_its_kind_and_its_words_in_every_api() {
     for (client, provider) in pairs() {
         for kind in [Kind::InvalidRequest, Kind::RateLimit, Kind::Provider, Kind::Overloaded] {

@@ -2,6 +2,7 @@
 
 use super::conversation::Side;
 use super::shared::base64;
+use super::shared::claude::sealed;
 use super::shared::wire::input;
 use crate::chat::{Losses, Part, Raw, Source};
 use crate::json::Tree;
@@ -60,13 +61,14 @@ impl Writing<'_> {
                 self.losses.meaning("audio", "the model does not hear");
                 false
             }
-            Part::Thinking { signature, .. } => {
-                if side == Side::Assistant && signature.is_none() {
+            Part::Thinking { .. } | Part::Redacted { .. } => {
+                let kept = side == Side::Assistant && sealed(part);
+                if side == Side::Assistant && !kept {
                     self.losses.hint("thinking", "thinking without a signature of the model's is not accepted");
                 }
-                side == Side::Assistant && signature.is_some()
+                kept
             }
-            Part::Redacted { .. } | Part::ToolCall { .. } => side == Side::Assistant,
+            Part::ToolCall { .. } => side == Side::Assistant,
             Part::ToolResult { .. } => side == Side::User,
             Part::Other { kind, .. } => {
                 let own = OWN.contains(&kind.as_str()) || kind.ends_with("_tool_result");

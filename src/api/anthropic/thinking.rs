@@ -1,9 +1,9 @@
 //! How much to think, how to sample, and how many tokens that takes: each model has its own rules.
 
-use super::shared::claude::{Abilities, Thinks};
+use super::shared::claude::{Abilities, Thinks, signed};
 use super::tools;
 use crate::api::Target;
-use crate::chat::{Effort, Losses, Part, Request, Role};
+use crate::chat::{Effort, Losses, Request};
 use crate::json::write::{number, raw, text};
 
 /// The least budget that is accepted.
@@ -90,27 +90,6 @@ fn word(effort: Effort, can: &Abilities, losses: &mut Losses) -> &'static str {
             "high"
         }
     }
-}
-
-/// May the model think on? Within a run of tool calls its last turn must begin with the thinking it signed.
-fn signed(request: &Request) -> bool {
-    let turns = request.turns.iter().rev().filter(|turn| !matches!(turn.role, Role::System | Role::Developer));
-    let mut results = false;
-    for turn in turns {
-        match turn.role {
-            Role::Tool => results = true,
-            Role::Assistant if results => {
-                let thinks =
-                    |part: &Part| matches!(part, Part::Redacted { .. } | Part::Thinking { signature: Some(_), .. });
-                return turn.parts.iter().any(thinks);
-            }
-            _ if results => return true,
-            // What the user says after results, in the same turn.
-            Role::User => {}
-            _ => return true,
-        }
-    }
-    true
 }
 
 impl Plan {

@@ -4,6 +4,7 @@ use super::block::{self, DOCUMENTS, OWN};
 use super::conversation::Side;
 use super::family::Family;
 use super::shared::base64;
+use super::shared::claude::sealed;
 use super::shared::wire::{data_url, input, more};
 use crate::chat::{Losses, Part, Raw, Source};
 use crate::json::Tree;
@@ -141,17 +142,10 @@ impl Writing<'_> {
                 }
                 known && self.family.hears()
             }
-            Part::Thinking { signature, .. } => {
-                let kept = side == Side::Assistant && signature.is_some() && self.family.claude().is_some();
+            Part::Thinking { .. } | Part::Redacted { .. } => {
+                let kept = side == Side::Assistant && sealed(part) && self.family.claude().is_some();
                 if !kept {
                     self.losses.hint("thinking", "thinking that the model has not signed is not accepted");
-                }
-                kept
-            }
-            Part::Redacted { .. } => {
-                let kept = side == Side::Assistant && self.family.claude().is_some();
-                if !kept {
-                    self.losses.hint("thinking", "only the model that sealed it can read it");
                 }
                 kept
             }

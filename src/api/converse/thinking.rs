@@ -1,9 +1,9 @@
 //! How much to think, how to sample, and what else goes to the model as it is: each family has its own words.
 
 use super::family::Family;
-use super::shared::claude::{Abilities, Thinks};
+use super::shared::claude::{Abilities, Thinks, signed};
 use super::tools;
-use crate::chat::{Effort, Losses, Number, Part, Reasoning, Request, Role};
+use crate::chat::{Effort, Losses, Number, Reasoning, Request};
 use crate::error::Error;
 use crate::json::write::{comma, field, number, raw, text};
 use crate::json::{self, Value, quote};
@@ -195,27 +195,6 @@ fn claude(
             }
         }
     }
-}
-
-/// May the model think on? Within a run of tool calls its last turn must begin with the thinking it signed.
-fn signed(request: &Request) -> bool {
-    let turns = request.turns.iter().rev().filter(|turn| !matches!(turn.role, Role::System | Role::Developer));
-    let mut results = false;
-    for turn in turns {
-        match turn.role {
-            Role::Tool => results = true,
-            Role::Assistant if results => {
-                let thinks =
-                    |part: &Part| matches!(part, Part::Redacted { .. } | Part::Thinking { signature: Some(_), .. });
-                return turn.parts.iter().any(thinks);
-            }
-            _ if results => return true,
-            // What the user says after results, in the same turn.
-            Role::User => {}
-            _ => return true,
-        }
-    }
-    true
 }
 
 impl Plan {

@@ -14,8 +14,8 @@ const SEALED: &str = "sluice.sealed:";
 /// Before a call that another provider signed: an item of nothing but this, since calls have no place for it.
 const CALL: &str = "sluice.call:";
 
-/// What clients of other APIs are given: `rs:`, the item's id, `:`, what is encrypted.
-const OWN: &str = "rs:";
+/// What clients of other APIs are given: this, the item's id, `:`, what is encrypted.
+const OWN: &str = super::wire::RESPONSES;
 
 /// Whether an item holds what only another provider can read.
 pub(super) fn foreign(item: &Value<'_>) -> bool {

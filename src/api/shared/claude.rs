@@ -1,5 +1,8 @@
 //! What the Claude models can do, by name. Names of the cloud vendors (`us.anthropic.claude-opus-4-6-v1`) are known too.
 
+use super::wire::RESPONSES;
+use crate::chat::{Part, Request, Role};
+
 /// How a model is told to think.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Thinks {
@@ -87,4 +90,31 @@ pub fn abilities(model: &str) -> Abilities {
             _ => 128_000,
         },
     }
+}
+
+/// Thinking that a Claude model may have signed or sealed.
+pub fn sealed(part: &Part) -> bool {
+    match part {
+        Part::Redacted { data: seal } | Part::Thinking { signature: Some(seal), .. } => !seal.starts_with(RESPONSES),
+        _ => false,
+    }
+}
+
+/// May the model think on? Within a run of tool calls its last turn must begin with the thinking it signed.
+pub fn signed(request: &Request) -> bool {
+    let turns = request.turns.iter().rev().filter(|turn| !matches!(turn.role, Role::System | Role::Developer));
+    let mut results = false;
+    for turn in turns {
+        match turn.role {
+            Role::Tool => results = true,
+            Role::Assistant if results => {
+                return turn.parts.iter().any(sealed);
+            }
+            _ if results => return true,
+            // What the user says after results, in the same turn.
+            Role::User => {}
+            _ => return true,
+        }
+    }
+    true
 }

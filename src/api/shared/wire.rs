@@ -5,6 +5,9 @@ use crate::error::Error;
 use crate::json::{Items, Tree, Value, escape, quote, write};
 use std::borrow::Cow;
 
+/// Before thinking that a provider of the Responses API sealed, in every other format: only such a provider can read it.
+pub const RESPONSES: &str = "rs:";
+
 pub fn missing(of: &Value<'_>, name: &str) -> Error {
     of.at_member(name, "is missing")
 }
