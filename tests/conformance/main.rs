@@ -16,6 +16,7 @@ mod corpus;
 mod error;
 mod facts;
 mod json;
+mod peers;
 mod request;
 mod schema;
 mod stream;

@@ -86,6 +86,11 @@ impl Tool {
         Self { name: name.to_owned(), description, schema, strict: from["strict"] == true }
     }
 
+    /// Its name, what it is for, and its arguments' names.
+    pub fn told(&self) -> String {
+        format!("{} {:?} {:?}", self.name, self.description, self.properties())
+    }
+
     /// A schema that calls are held to has its objects closed.
     fn same_as(&self, got: &Self) -> bool {
         let schema = self.schema == got.schema || (self.strict && closed(&self.schema) == closed(&got.schema));
