@@ -36,6 +36,8 @@ pub mod config;
 
 pub mod telemetry;
 
+pub mod admin;
+
 pub mod call;
 
 #[cfg(target_arch = "wasm32")]

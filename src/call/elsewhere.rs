@@ -5,12 +5,17 @@ use super::Work;
 use super::admit::Admission;
 use super::envoy::Arrival;
 use super::gateway::{Gateway, default_dialect};
+use crate::admin;
 use crate::api::{APIS, Api, Line};
 use crate::config::Policy;
+use crate::consumer::How;
 use crate::error::{Error, Fault, Kind};
 use crate::host::Host;
 use crate::http::{Headers, Reply};
 use std::rc::Rc;
+
+/// Where a consumer is told what it used.
+const OWN_USAGE: &str = "/v1/usage";
 
 impl Gateway {
     /// A path that no dialect knows.
@@ -46,6 +51,29 @@ impl Gateway {
         let (call, edits) = self.call_of(arrival, work);
         let admission = Admission { call, edits, dialect, model: None, rerouted: None, until: 0 };
         self.admit(Box::new(admission), false, host)
+    }
+
+    /// Whether a consumer asks about itself: in the API in which it would be told the models, with method and query.
+    pub(super) fn own_usage_asked(&self, line: &Line<'_>) -> Option<(&'static dyn Api, String, String)> {
+        if line.path != OWN_USAGE {
+            return None;
+        }
+        let models = Line { method: "GET", path: "/v1/models", ..*line };
+        let dialect = APIS.iter().find(|api| api.operation(&models).is_some()).copied().or_else(default_dialect)?;
+        Some((dialect, line.method.to_owned(), line.query.to_owned()))
+    }
+
+    /// Only who is known is told, and of nobody else.
+    pub(super) fn own_usage(&mut self, dialect: &'static dyn Api, method: &str, query: &str, host: &dyn Host) -> Step {
+        let identity = self.identity.as_ref().filter(|identity| identity.how != How::Anonymous);
+        let unknown = || Error::new(Kind::Authentication, Fault::Client, "this path is for consumers: none is known");
+        let told = identity
+            .ok_or_else(unknown)
+            .and_then(|identity| admin::own(&identity.consumer, identity.listed, method, query, &self.policy, host));
+        match told {
+            Ok(body) => self.done(dialect, Reply::json(200, body)),
+            Err(error) => self.refuse(dialect, None, &error),
+        }
     }
 
     pub(super) fn list_models(&mut self, dialect: &'static dyn Api) -> Step {

@@ -129,7 +129,8 @@ impl Gateway {
             Some(_) => None,
             None => FORMATS.iter().find_map(|format| Some((*format, (format.takes)(&line)?))),
         };
-        let dialect = found.as_ref().map(|(dialect, _)| *dialect);
+        let own = self.own_usage_asked(&line);
+        let dialect = found.as_ref().map(|(dialect, _)| *dialect).or(own.as_ref().map(|(dialect, ..)| *dialect));
         let dialect = dialect.or_else(|| task.as_ref().and_then(|(format, _)| crate::api::by_name(format.dialect)));
         let policy = Rc::clone(&self.policy);
         if !policy.limits.headers.is_empty() {
@@ -143,6 +144,9 @@ impl Gateway {
                     return self.refuse(dialect, None, &error);
                 }
             }
+        }
+        if let Some((dialect, method, query)) = own {
+            return self.own_usage(dialect, &method, &query, host);
         }
         match (found, task, dialect) {
             (Some((dialect, Operation::Chat(named))), ..) => self.awaited(dialect, None, named, headers, end),

@@ -3,7 +3,7 @@
 //! Each step is a function from what Envoy brought to a [`Step`]. The call itself is shared by the gateway role and
 //! every attempt: they run on the same worker.
 //!
-//! May use: api, chat, config, consumer, error, framing, host, http, json, ledger, limit, price, provider, quota, route, task,
+//! May use: admin, api, chat, config, consumer, error, framing, host, http, json, ledger, limit, price, provider, quota, route, task,
 //! telemetry, tokens.
 
 mod admit;

@@ -36,6 +36,8 @@ pub const MAX_ENTRIES: usize = 1000;
 #[derive(Debug)]
 pub enum Role {
     Gateway(Box<Policy>),
+    /// On a listener of its own: tells of the gateways in the same VM.
+    Admin,
     /// In a cluster. `provider`: what every attempt here reaches, unless the host's metadata says otherwise.
     Provider {
         provider: Option<String>,

@@ -24,11 +24,20 @@ impl<'v> Reader<'v> {
         let top = self.document;
         self.mapping(top)?;
         let Some(role) = top.get("role") else {
-            self.problem_at(top, "role", format_args!("must be given: gateway, or provider in a cluster's filter"));
+            self.problem_at(
+                top,
+                "role",
+                format_args!("must be given: gateway; provider in a cluster's filter; admin on a listener of its own"),
+            );
             return None;
         };
-        if self.word(role, &["gateway", "provider"])? == 0 {
-            return self.policy().map(|policy| Role::Gateway(Box::new(policy)));
+        match self.word(role, &["gateway", "provider", "admin"])? {
+            0 => return self.policy().map(|policy| Role::Gateway(Box::new(policy))),
+            1 => {}
+            _ => {
+                self.fields(top, &["role"])?;
+                return Some(Role::Admin);
+            }
         }
         self.fields(top, &["role", "provider"])?;
         Some(Role::Provider { provider: self.text_in(top, "provider").map(str::to_owned) })

@@ -171,6 +171,15 @@ impl Consumers {
         if check.0.is_empty() { Ok(all) } else { Err(check.0) }
     }
 
+    /// All that are listed, and what those get whom nothing names.
+    pub fn all(&self) -> impl Iterator<Item = &Rc<Consumer>> {
+        self.list.iter().chain(self.anonymous.iter().map(|(consumer, _)| consumer))
+    }
+
+    pub fn named(&self, name: &str) -> Option<&Rc<Consumer>> {
+        self.names.find(name).and_then(|at| self.list.get(at))
+    }
+
     fn add(&mut self, check: &mut Check, path: &At<'_>, entry: &Written) {
         let index = self.list.len();
         self.list.push(Rc::new(check.consumer(path, entry)));

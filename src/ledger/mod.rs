@@ -99,7 +99,7 @@ impl Ledger<'_> {
 }
 
 /// Days since 1970.
-fn day(at: Millis) -> u64 {
+pub fn day(at: Millis) -> u64 {
     at.checked_div(DAY).unwrap_or(0)
 }
 

@@ -41,6 +41,9 @@ impl Ledger<'_> {
     /// unless a first day is.
     pub fn rows(&self, query: &Query) -> BTreeMap<Row, Totals> {
         let mut rows: BTreeMap<Row, Totals> = BTreeMap::new();
+        if PAGES.count(self.0).is_none() {
+            return rows;
+        }
         for index in 0..COUNT {
             let (bytes, _) = PAGES.load(self.0, index);
             for entry in page::entries(&bytes) {

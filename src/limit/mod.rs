@@ -75,7 +75,13 @@ impl Dimension {
         })
     }
 
-    fn name(&self) -> Cow<'static, str> {
+    /// Whether it is about who calls.
+    pub fn is_personal(&self) -> bool {
+        matches!(self, Self::Consumer | Self::Team | Self::Tier | Self::Label(_))
+    }
+
+    /// As in the configuration.
+    pub fn name(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Consumer => "consumer",
             Self::Team => "team",
@@ -112,7 +118,8 @@ pub struct Caller<'c> {
 }
 
 impl<'c> Caller<'c> {
-    fn value(&self, dimension: &Dimension, limits: &Limits) -> &'c str {
+    /// Empty: it has none.
+    pub fn value(&self, dimension: &Dimension, limits: &Limits) -> &'c str {
         let of = |name: fn(&'c Consumer) -> Option<&'c str>| self.consumer.and_then(name);
         let value = match dimension {
             Dimension::Consumer => of(|consumer| Some(&consumer.name)),

@@ -17,6 +17,7 @@ mod pages;
 mod reserve;
 pub mod resp;
 mod settle;
+mod state;
 mod sync;
 mod table;
 mod windows;
@@ -28,8 +29,9 @@ pub use mail::{Delivered, Mail, Sender};
 pub use pages::Pages;
 pub use reserve::{Ask, Quota, Reason, Refusal, Reservation, Reserved, Standing, When};
 pub use settle::{Crossed, Settled};
+pub use state::State;
 pub use table::{ATTEMPTS, Closed, DEFAULT_PAGES, Table, who};
-pub use windows::{Piece, Span, Window};
+pub use windows::{Piece, Span, Window, date};
 
 use hash::Hasher;
 

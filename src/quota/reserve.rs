@@ -283,7 +283,7 @@ fn hold(index: usize, ask: &Ask<'_>, seat: &mut Seat, upper: &Amounts, when: &Wh
     (part, message)
 }
 
-fn standing(rule: &Rule, seat: &Seat) -> Standing {
+pub(super) fn standing(rule: &Rule, seat: &Seat) -> Standing {
     let left = |ceiling: u64| ceiling.saturating_sub(seat.counter.taken());
     let remaining = match (rule.fleet(), &seat.counter.lease) {
         (Some(_), Some(lease)) => left(lease.ceil).saturating_add(lease.free).min(left(rule.amount)),

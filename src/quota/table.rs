@@ -177,10 +177,11 @@ impl<'a> Table<'a> {
     }
 
     /// A look at a counter, brought to now, which changes nothing; `None`: nothing is counted there.
-    pub fn peek(&self, rule: &Rule, slot: Slot, now: Millis) -> Option<(Counter, Moment)> {
-        let (_, mut counter) = self.load(self.index(slot, false)).entry(slot)?;
+    pub fn peek(&self, rule: &Rule, slot: Slot, now: Millis) -> Option<Seat> {
+        let page = self.load(self.index(slot, false));
+        let (_, mut counter) = page.entry(slot)?;
         let moment = counter.roll(rule.window, now);
-        Some((counter, moment))
+        Some(Seat { page, slot, crowded: false, counter, moment })
     }
 
     /// The keys in a page whose counters have a lease.

@@ -1,6 +1,7 @@
 //! When a limit's count begins again.
 
 use crate::host::Millis;
+use std::fmt;
 
 /// A sliding window is counted in this many parts, and one more: what is counted spans up to a twelfth more than the
 /// window, never less.
@@ -37,6 +38,27 @@ impl Span {
             Self::Day => Some(DAY),
             Self::Month => None,
         }
+    }
+}
+
+/// As in the configuration; of a sliding one, its length.
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (count, unit) = match *self {
+            Self::Total => return f.write_str("none"),
+            Self::Sliding(len) => (len.checked_div(1000).unwrap_or(0), "s"),
+            Self::Calendar(count, span) => {
+                let unit = match span {
+                    Span::Second => "s",
+                    Span::Minute => "m",
+                    Span::Hour => "h",
+                    Span::Day => "d",
+                    Span::Month => "mo",
+                };
+                (count.into(), unit)
+            }
+        };
+        write!(f, "{count}{unit}")
     }
 }
 
@@ -167,6 +189,16 @@ fn day_of(month: u64) -> u64 {
     year.saturating_mul(365).saturating_add(leap).saturating_add(within).saturating_sub(EPOCH_DAY)
 }
 
+/// A day since the epoch: `2026-11-21`.
+pub fn date(day: u64) -> String {
+    let day = day.min(1 << 32);
+    let month = month_of(day);
+    let from_january = month.saturating_add(2);
+    let (year, of_year) = (from_january / 12, from_january % 12);
+    let of_month = day.saturating_sub(day_of(month));
+    format!("{year:04}-{:02}-{:02}", of_year.saturating_add(1), of_month.saturating_add(1))
+}
+
 /// The month of a day since the epoch: a guess from below, then the months after it.
 fn month_of(day: u64) -> u64 {
     let since = day.saturating_add(EPOCH_DAY);
@@ -182,6 +214,23 @@ mod tests {
     use super::*;
 
     const NOON: Millis = 12 * 3_600_000;
+
+    #[test]
+    fn days_are_dates() {
+        let days =
+            [(0, "1970-01-01"), (58, "1970-02-28"), (59, "1970-03-01"), (11_016, "2000-02-29"), (20_778, "2026-11-21")];
+        for (day, text) in days {
+            assert_eq!(date(day), text);
+        }
+    }
+
+    #[test]
+    fn windows_read_as_they_are_written() {
+        for text in ["1s", "30m", "1h", "7d", "1mo", "none"] {
+            assert_eq!(Window::calendar(text).unwrap().to_string(), text);
+        }
+        assert_eq!(Window::sliding("5m").unwrap().to_string(), "300s");
+    }
 
     #[test]
     fn months_begin_on_their_first() {

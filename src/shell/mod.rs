@@ -3,8 +3,9 @@
 //! Only functions that return a `Result` are called, and only in the phases where the host does not refuse them: the
 //! SDK panics on a refusal, and a panic ends every stream of the worker.
 //!
-//! May use: call, config, host, http, quota, route, telemetry.
+//! May use: admin, call, config, host, http, quota, route, telemetry.
 
+mod admin;
 mod gateway;
 mod host;
 mod provider;

@@ -1,3 +1,4 @@
+use super::admin::AdminContext;
 use super::gateway::GatewayContext;
 use super::host::Envoy;
 use super::provider::ProviderContext;
@@ -8,7 +9,8 @@ use crate::route::Cooldowns;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{BufferType, ContextType};
-use std::rc::Rc;
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
 
 /// One plugin configuration: a gateway's, or a cluster's.
 pub struct Root {
@@ -22,10 +24,21 @@ impl Root {
     }
 }
 
+thread_local! {
+    /// Every gateway's configuration in this VM, as long as a listener has it.
+    static GATEWAYS: RefCell<Vec<Weak<Policy>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The configurations that there are, the latest first.
+pub fn gateways() -> Vec<Rc<Policy>> {
+    GATEWAYS.with_borrow(|all| all.iter().rev().filter_map(Weak::upgrade).collect())
+}
+
 enum Configured {
     /// Envoy uses no plugin whose configuration was refused.
     Not,
     Gateway(Rc<Policy>, Option<Rc<Store>>),
+    Admin,
     Provider(Option<Rc<str>>),
 }
 
@@ -50,8 +63,16 @@ impl RootContext for Root {
                     Cooldowns(&Envoy).prepare(&target.key);
                 }
                 let policy: Rc<Policy> = Rc::from(policy);
+                GATEWAYS.with_borrow_mut(|all| {
+                    all.retain(|known| known.strong_count() > 0);
+                    all.push(Rc::downgrade(&policy));
+                });
                 let store = policy.store.is_some().then(|| Rc::new(Store::new(Rc::clone(&policy), self.context)));
                 self.role = Configured::Gateway(policy, store);
+                true
+            }
+            Ok(Role::Admin) => {
+                self.role = Configured::Admin;
                 true
             }
             Ok(Role::Provider { provider }) => {
@@ -82,6 +103,7 @@ impl RootContext for Root {
             Configured::Gateway(policy, store) => {
                 Box::new(GatewayContext::new(Rc::clone(policy), context, store.clone()))
             }
+            Configured::Admin => Box::new(AdminContext),
             Configured::Provider(provider) => Box::new(ProviderContext::new(provider.clone())),
             Configured::Not => Box::new(ProviderContext::new(None)),
         })

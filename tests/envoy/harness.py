@@ -190,7 +190,9 @@ class Envoy:
     def __init__(self, config: dict, keys=None, concurrency: int = 2, dynamic: bool = False):
         config = copy.deepcopy(config)
         config["admin"]["address"]["socket_address"]["port_value"] = 0
-        listener(config)["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": 0}
+        for each in config["static_resources"]["listeners"]:
+            if "socket_address" in each.get("address", {}):
+                each["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": 0}
         self.folder = tempfile.TemporaryDirectory(prefix="sluice-envoy-")
         self.path = pathlib.Path(self.folder.name)
         self.config = config
@@ -222,7 +224,8 @@ class Envoy:
                 self.admin_address = (self.path / "admin").read_text().strip()
                 if self.admin_address and self.admin("/ready").strip() == "LIVE":
                     listeners = json.loads(self.admin("/listeners?format=json"))["listener_statuses"]
-                    self.port = listeners[0]["local_address"]["socket_address"]["port_value"]
+                    ports = {each["name"]: each["local_address"].get("socket_address", {}).get("port_value") for each in listeners}
+                    self.port, self.told = ports["ingress"], ports.get("sluice-admin")
                     return
             except (OSError, KeyError, IndexError):
                 pass
@@ -257,6 +260,11 @@ class Envoy:
         request = urllib.request.Request(f"http://{self.admin_address}{path}", method=method)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.read().decode()
+
+    def tell(self, path: str) -> dict:
+        """What the module's own admin listener says."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.told}{path}", timeout=10) as answer:
+            return json.load(answer)
 
     def stats(self, pattern: str) -> dict[str, int]:
         entries = json.loads(self.admin(f"/stats?format=json&filter={pattern}"))["stats"]

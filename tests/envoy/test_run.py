@@ -53,11 +53,12 @@ def test_the_printed_commands_work_and_nothing_is_left(stop):
         text = greeting(process)
         assert text.count("a stand-in on this machine") == 2
         commands = [line for line in text.splitlines() if line.startswith("curl ")]
-        assert len(commands) == 3
-        whole, stream, models = [subprocess.run(shlex.split(c), capture_output=True, text=True, timeout=20, check=True).stdout for c in commands]
+        assert len(commands) == 4
+        whole, stream, models, usage = [subprocess.run(shlex.split(c), capture_output=True, text=True, timeout=20, check=True).stdout for c in commands]
         assert "Say hello." in json.loads(whole)["choices"][0]["message"]["content"]
         assert stream.startswith("event: message_start") and "event: message_stop" in stream
         assert {"gpt-4o", "claude-sonnet-4-5"} <= {model["id"] for model in json.loads(models)["data"]}
+        assert json.loads(usage)["total"]["requests"] == 2
         started = children(process.pid)
         assert len(started) == 2
     finally:

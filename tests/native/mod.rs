@@ -43,11 +43,13 @@ pub struct Worker {
 enum Root {
     Gateway(Rc<Policy>),
     Provider(Option<Rc<str>>),
+    Admin,
 }
 
 enum Context {
     Gateway(Box<GatewayContext>),
     Provider(Box<ProviderContext>),
+    Admin,
 }
 
 fn read_headers(host: &mut Host, of: Map) -> Headers {
@@ -100,6 +102,25 @@ fn action(host: &mut Host, next: Next) -> Action {
     }
 }
 
+impl Native {
+    fn admin(&self, host: &mut Host) -> Action {
+        let headers = read_headers(host, Map::RequestHeaders);
+        let policies: Vec<Rc<Policy>> = self.roots.values().filter_map(Root::policy).collect();
+        let (method, target) = (headers.text(":method").unwrap_or_default(), headers.text(":path").unwrap_or_default());
+        let reply = sluice::admin::answer(method, target, &policies, &Proxy::new(host));
+        action(host, Next::Reply(reply))
+    }
+}
+
+impl Root {
+    fn policy(&self) -> Option<Rc<Policy>> {
+        match self {
+            Root::Gateway(policy) => Some(Rc::clone(policy)),
+            Root::Provider(_) | Root::Admin => None,
+        }
+    }
+}
+
 impl Module for Native {
     fn start(&mut self, host: &mut Host, id: u32) -> Result<bool, Crash> {
         let document = host.configurations.get(&id).cloned().unwrap_or_default();
@@ -118,6 +139,10 @@ impl Module for Native {
                 self.roots.insert(id, Root::Provider(provider.map(Rc::from)));
                 Ok(true)
             }
+            Ok(Role::Admin) => {
+                self.roots.insert(id, Root::Admin);
+                Ok(true)
+            }
             Err(problems) => {
                 host.logs.extend(problems.iter().map(|problem| format!("error: sluice configuration: {problem}")));
                 Ok(false)
@@ -132,6 +157,7 @@ impl Module for Native {
                 Context::Gateway(Box::new(GatewayContext::new(Rc::clone(policy), self.worker.next)))
             }
             Some(Root::Provider(provider)) => Context::Provider(Box::new(ProviderContext::new(provider.clone()))),
+            Some(Root::Admin) => Context::Admin,
             None => return Err(format!("context {id} of a root that was refused")),
         };
         self.contexts.insert(id, context);
@@ -142,6 +168,7 @@ impl Module for Native {
         match self.contexts.get_mut(&id) {
             Some(Context::Gateway(gateway)) => gateway.request_headers(host, &mut self.worker, end),
             Some(Context::Provider(attempt)) => attempt.request_headers(host, &self.worker),
+            Some(Context::Admin) => Ok(self.admin(host)),
             None => Err(format!("no context {id}")),
         }
     }
@@ -150,6 +177,7 @@ impl Module for Native {
         match self.contexts.get_mut(&id) {
             Some(Context::Gateway(gateway)) => gateway.request_body(host, &mut self.worker, size, end),
             Some(Context::Provider(attempt)) => attempt.request_body(host),
+            Some(Context::Admin) => Ok(Action::Continue),
             None => Err(format!("no context {id}")),
         }
     }
@@ -158,6 +186,7 @@ impl Module for Native {
         match self.contexts.get_mut(&id) {
             Some(Context::Gateway(gateway)) => gateway.request_trailers(host, &mut self.worker),
             Some(Context::Provider(_)) => Ok(Action::Continue),
+            Some(Context::Admin) => Ok(Action::Continue),
             None => Err(format!("no context {id}")),
         }
     }
@@ -166,6 +195,7 @@ impl Module for Native {
         match self.contexts.get_mut(&id) {
             Some(Context::Gateway(gateway)) => gateway.response_headers(host, end),
             Some(Context::Provider(attempt)) => attempt.response_headers(host, end),
+            Some(Context::Admin) => Ok(Action::Continue),
             None => Err(format!("no context {id}")),
         }
     }
@@ -174,6 +204,7 @@ impl Module for Native {
         match self.contexts.get_mut(&id) {
             Some(Context::Gateway(gateway)) => gateway.response_body(host),
             Some(Context::Provider(attempt)) => attempt.response_body(host, size, end),
+            Some(Context::Admin) => Ok(Action::Continue),
             None => Err(format!("no context {id}")),
         }
     }
@@ -182,6 +213,7 @@ impl Module for Native {
         match self.contexts.get_mut(&id) {
             Some(Context::Gateway(_)) => Ok(Action::Continue),
             Some(Context::Provider(attempt)) => attempt.response_trailers(host),
+            Some(Context::Admin) => Ok(Action::Continue),
             None => Err(format!("no context {id}")),
         }
     }

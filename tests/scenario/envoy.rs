@@ -9,8 +9,9 @@ use super::wire::Message;
 
 pub const GATEWAY: u32 = 1;
 pub const PROVIDER: u32 = 2;
+pub const ADMIN: u32 = 3;
 
-/// One worker of a small Envoy: the module's VM with both plugins, routing by `x-sluice-cluster`, retries.
+/// One worker of a small Envoy: the module's VM with all plugins, routing by `x-sluice-cluster`, retries.
 #[derive(Debug)]
 pub struct Envoy<M> {
     pub module: M,
@@ -32,6 +33,8 @@ pub struct Script {
 pub struct Call {
     pub request: Message,
     pub hang_up_after: Option<usize>,
+    /// On the admin listener.
+    pub admin: bool,
     pub scripts: BTreeMap<String, VecDeque<Script>>,
 }
 
@@ -66,8 +69,9 @@ impl<M: Module> Envoy<M> {
         host.now_ns = 1_800_000_000_000_000_000;
         host.configurations.insert(GATEWAY, configuration.as_bytes().to_vec());
         host.configurations.insert(PROVIDER, br#"{"role":"provider"}"#.to_vec());
+        host.configurations.insert(ADMIN, br#"{"role":"admin"}"#.to_vec());
         let mut envoy = Envoy { module, host, metadata: BTreeMap::new(), next: 10 };
-        for (root, name) in [(GATEWAY, "gateway"), (PROVIDER, "provider")] {
+        for (root, name) in [(GATEWAY, "gateway"), (PROVIDER, "provider"), (ADMIN, "admin")] {
             let properties = &mut envoy.host.enter(root).properties;
             properties.insert("plugin_root_id".to_string(), name.into());
             properties.insert("plugin_name".to_string(), format!("sluice-{name}").into());
@@ -82,7 +86,7 @@ impl<M: Module> Envoy<M> {
     /// Each call begins with a second of its own, however many callbacks the one before it took.
     pub fn call(&mut self, call: &Call) -> Result<Outcome, String> {
         self.host.now_ns = self.host.now_ns.next_multiple_of(1_000_000_000);
-        let id = self.create(GATEWAY, None)?;
+        let id = self.create(if call.admin { ADMIN } else { GATEWAY }, None)?;
         Stream::new(self, id, call).run(&call.request)
     }
 

@@ -42,6 +42,8 @@ pub struct Request {
     pub trailers: Option<Pairs>,
     pub chunk: Option<usize>,
     pub hang_up_after: Option<usize>,
+    #[serde(default)]
+    pub admin: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

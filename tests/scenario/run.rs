@@ -103,7 +103,12 @@ fn prepare(call: &Scenario, cuts: Cuts) -> Result<Call, String> {
         let answers: Result<VecDeque<_>, _> = answers.iter().map(|answer| script(answer, cuts)).collect();
         scripts.insert(cluster.clone(), answers?);
     }
-    Ok(Call { request: request(&call.request, cuts)?, hang_up_after: call.request.hang_up_after, scripts })
+    Ok(Call {
+        request: request(&call.request, cuts)?,
+        hang_up_after: call.request.hang_up_after,
+        admin: call.request.admin,
+        scripts,
+    })
 }
 
 fn request(request: &Request, cuts: Cuts) -> Result<Message, String> {
