@@ -182,6 +182,12 @@ impl Call {
                 samples.push(telemetry::cooldown(name));
             }
         }
+        if let Some(usage) = &charged {
+            samples.extend(telemetry::token_totals(&labels, usage));
+        }
+        if let Some(caller) = self.caller.as_ref().filter(|_| self.listed) {
+            samples.extend(telemetry::consumer(&caller.name, caller.team.as_ref(), cost.unwrap_or(0)));
+        }
         samples.extend(cost.filter(|cost| *cost > 0).map(|cost| telemetry::cost(&labels, cost)));
         samples.extend(done.entries.iter().filter_map(telemetry::limit));
         samples.extend(done.crossed.iter().map(|(limit, percent)| telemetry::threshold(limit, *percent)));

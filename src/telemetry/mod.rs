@@ -59,6 +59,13 @@ enum Metric {
     Tokens {
         kind: &'static str,
     },
+    TokensTotal {
+        kind: &'static str,
+    },
+    /// Of a consumer and its team, whose names stand in the places of the model's and the provider's.
+    Consumer {
+        what: &'static str,
+    },
     Duration,
     FirstToken,
     PerToken,
@@ -109,6 +116,13 @@ impl fmt::Display for Name {
             Metric::Cooldowns => write!(f, "sluice_cooldowns_total;provider={provider}"),
             Metric::Tokens { kind } => {
                 write!(f, "gen_ai_client_token_usage;model={model};provider={provider};type={kind}")
+            }
+            Metric::TokensTotal { kind } => {
+                write!(f, "sluice_tokens_total;model={model};provider={provider};type={kind}")
+            }
+            Metric::Consumer { what } => {
+                let team = self.provider.as_deref().unwrap_or("none");
+                write!(f, "{what};consumer={model};team={team}")
             }
             Metric::Duration => timing(f, "gen_ai_server_request_duration"),
             Metric::FirstToken => timing(f, "gen_ai_server_time_to_first_token"),
@@ -185,6 +199,28 @@ pub fn cost(labels: &Labels, cost: u64) -> Sample {
 pub fn tokens(labels: &Labels, usage: &Usage) -> [Sample; 2] {
     let of = |kind, value| of_model(Metric::Tokens { kind }, labels, value);
     [of("input", usage.input), of("output", usage.output)]
+}
+
+/// Exactly, and by all types that there are some of.
+pub fn token_totals(labels: &Labels, usage: &Usage) -> impl Iterator<Item = Sample> {
+    let Usage { input, cached_input, cache_write, output, reasoning, .. } = *usage;
+    let kinds = [
+        ("input", input),
+        ("cached_input", cached_input),
+        ("cache_write", cache_write),
+        ("output", output),
+        ("reasoning", reasoning),
+    ];
+    let some = kinds.into_iter().filter(|(_, value)| *value > 0);
+    some.map(|(kind, value)| of_model(Metric::TokensTotal { kind }, labels, value))
+}
+
+/// A call of a consumer that the configuration lists; `cost` in billionths of a dollar.
+pub fn consumer(name: &Rc<str>, team: Option<&Rc<str>>, cost: u64) -> impl Iterator<Item = Sample> {
+    let labels = Labels { dialect: None, model: Some(Rc::clone(name)), provider: team.cloned() };
+    let of = move |what, value| of_model(Metric::Consumer { what }, &labels, value);
+    let all = [("sluice_consumer_requests_total", 1), ("sluice_consumer_cost_nanodollars_total", cost)];
+    all.into_iter().filter(|(_, value)| *value > 0).map(move |(what, value)| of(what, value))
 }
 
 pub fn duration(labels: &Labels, value: Millis) -> Sample {
