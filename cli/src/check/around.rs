@@ -22,8 +22,10 @@ pub fn check(documents: &[Node], found: &[Found<'_>], gateways: &[Gateway<'_>], 
     }
     for gateway in gateways {
         let Some(filter) = gateway.found.filter() else { continue };
-        let of_provider = |filter: &&Filter<'_>| filter.cluster.is_some();
-        for other in filters.iter().filter(of_provider) {
+        let needs_it = |filter: &&Filter<'_>| {
+            filter.cluster.is_some() || filter.config.text_at(&["configuration", "value", "role"]) == Some("admin")
+        };
+        for other in filters.iter().filter(needs_it) {
             one_vm(&filter, other, findings);
         }
         let targets = targets(gateway);
@@ -139,7 +141,7 @@ fn settings(filter: &Filter<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Both roles must be in one VM: the same `vm_id`, code and configuration.
+/// All roles must be in one VM: the same `vm_id`, code and configuration.
 fn one_vm(gateway: &Filter<'_>, provider: &Filter<'_>, findings: &mut Vec<Finding>) {
     let same = ["vm_id", "code", "configuration", "environment_variables"];
     let of = |filter: &Filter<'_>, field: &str| filter.config.at(&["vm_config", field]).map(Node::json);
@@ -147,7 +149,7 @@ fn one_vm(gateway: &Filter<'_>, provider: &Filter<'_>, findings: &mut Vec<Findin
     if !differing.is_empty() {
         let at = provider.config.get("vm_config").unwrap_or(provider.config).at;
         let message = format!(
-            "`vm_config` differs from the gateway's in {}: the two roles would not share a VM, nor the call",
+            "`vm_config` differs from the gateway's in {}: the two roles would not share a VM, nor what they know of calls",
             differing.join(", ")
         );
         findings.push(Finding::warning(at, "", message));

@@ -59,7 +59,7 @@ fn what_does_not_fit_in_envoys_configuration_is_told_with_its_place() {
             "{provider: openai}\n",
             "{provider: openai, cluster: other}\n",
             "cluster: other",
-            "warning: models[0].targets[0].cluster: the route at line 119 cannot choose the cluster \"other\"",
+            "warning: models[0].targets[0].cluster: the route at line 121 cannot choose the cluster \"other\"",
         ),
         (
             "typed_extension_protocol_options: *provider_http",

@@ -13,13 +13,17 @@ pub fn schema() -> Value {
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Sluice",
-        "description": "The configuration of Sluice's Wasm filter in Envoy: the gateway role's, or the provider role's.",
+        "description": "The configuration of Sluice's Wasm filter in Envoy: the gateway role's, the provider role's, or the admin role's.",
         "type": "object",
         "required": ["role"],
-        "properties": {"role": {"enum": ["gateway", "provider"], "description": "What the filter is: the gateway in a listener, a provider in a cluster."}},
+        "properties": {"role": {"enum": ["gateway", "provider", "admin"], "description": "What the filter is: the gateway in a listener, a provider in a cluster, what tells of the gateway on a listener of its own."}},
         "if": {"properties": {"role": {"const": "provider"}}},
         "then": refer("provider_role"),
-        "else": refer("gateway"),
+        "else": {
+            "if": {"properties": {"role": {"const": "admin"}}},
+            "then": object(vec![("role", json!({"const": "admin"}))], &["role"]),
+            "else": refer("gateway"),
+        },
         "definitions": definitions(),
     })
 }
