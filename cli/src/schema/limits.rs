@@ -21,8 +21,35 @@ pub fn definitions() -> Map<String, Value> {
         ),
         ("price", price()),
         ("tier", tier()),
+        ("store", store()),
     ];
     all.map(|(name, schema)| (name.to_owned(), schema)).into_iter().collect()
+}
+
+fn store() -> Value {
+    let local = json!({"type": "number", "minimum": 0.1, "maximum": 100});
+    let share = object(vec![("local", said("Percent of the amount, in each Envoy.", local))], &["local"]);
+    let redis = object(
+        vec![
+            ("cluster", said("The Envoy cluster by which Redis is reached.", refer("text"))),
+            (
+                "prefix",
+                said("Before every key.", json!({"type": "string", "pattern": "^[^{}]{0,64}$", "default": "sluice:"})),
+            ),
+            ("username", said("Of Redis's AUTH.", json!({"type": "string"}))),
+            ("auth", said("The password of Redis's AUTH.", refer("auth"))),
+            ("timeout", said("How long Redis may take: 10ms to 10s.", refer("duration"))),
+            (
+                "down",
+                said(
+                    "What is done while Redis does not answer.",
+                    json!({"anyOf": [{"enum": ["deny", "allow"]}, share], "default": "deny"}),
+                ),
+            ),
+        ],
+        &["cluster"],
+    );
+    object(vec![("redis", said("One Redis for all Envoys that use it.", redis))], &["redis"])
 }
 
 /// `by`: it may be counted by something; a consumer's own is counted by the consumer.
@@ -67,6 +94,7 @@ fn limit(by: bool) -> Value {
                 json!({"type": "string", "pattern": "^[0-9]+(s|m|h|d)$", "examples": ["60s", "5m", "1h", "1d"]}),
             ),
         ),
+        ("store", said("Where it is counted.", json!({"enum": ["redis", "local"]}))),
         ("when", said("It holds for calls that fit all of this.", when)),
         (
             "exceeded",

@@ -105,6 +105,7 @@ fn gateway() -> Value {
         ("authentication", said("Where a caller's name comes from.", refer("authentication"))),
         ("consumers", said("Who may call; absent: everybody.", json!({"type": "array", "items": refer("consumer")}))),
         ("limits", said("Limits and budgets.", entries(refer("limit")))),
+        ("store", said("Where limits are counted that several Envoys share.", refer("store"))),
         (
             "ledger",
             said(

@@ -53,7 +53,7 @@ impl Worker {
     fn post(&mut self) -> Vec<Message> {
         let (body, messages) = self.fleet.post(&self.policy).unwrap();
         assert!(String::from_utf8(body).unwrap().contains(SCRIPT_SHA1));
-        self.tokens += 1;
+        self.tokens = self.tokens.wrapping_add(1);
         self.fleet.mail.sent(self.tokens, messages.clone());
         messages
     }
