@@ -3,8 +3,8 @@
 use super::Step;
 use super::Work;
 use super::admit::Admission;
-use super::envoy::Arrival;
-use super::gateway::{Gateway, default_dialect};
+use super::envoy::{Arrival, default_dialect};
+use super::gateway::Gateway;
 use crate::admin;
 use crate::api::{APIS, Api, Line};
 use crate::config::Policy;

@@ -8,6 +8,11 @@ use crate::http::{Change, Edits, Headers, Reply};
 use crate::provider::CLIENT_CREDENTIALS;
 use crate::route::Retry;
 
+/// What a path has that no dialect knows.
+pub(super) fn default_dialect() -> Option<&'static dyn Api> {
+    crate::api::by_name("openai")
+}
+
 /// What a request's headers leave to know while its body is on the way.
 pub(super) struct Arrival {
     pub(super) method: String,

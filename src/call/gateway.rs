@@ -1,7 +1,7 @@
 //! Once per call: from the client's headers and body to the first target, and what Envoy answers by itself.
 
 use super::admit::Admission;
-use super::envoy::{Arrival, envoys, replace, take_key};
+use super::envoy::{Arrival, default_dialect, envoys, replace, take_key};
 use super::plan;
 use super::task::{self, Task};
 use super::{Call, Chat, Ending, Outcome, RETRY, Shared, Step, Work};
@@ -18,11 +18,6 @@ use crate::telemetry::LimitEntry;
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::rc::Rc;
-
-/// What a path has that no dialect knows.
-pub(super) fn default_dialect() -> Option<&'static dyn Api> {
-    crate::api::by_name("openai")
-}
 
 /// The gateway role's side of one client request.
 pub struct Gateway {
