@@ -415,6 +415,9 @@ fn odd(
     host.fatal.take().map_or(Ok(()), Err)
 }
 
+/// A root context besides those that [`Envoy::start`] makes.
+const ANOTHER: u32 = 9;
+
 /// A configuration is taken or refused.
 #[test]
 fn spoilt_configurations_do_not_trap() {
@@ -426,9 +429,9 @@ fn spoilt_configurations_do_not_trap() {
             config = random.bytes(200);
         }
         let mut envoy = envoy();
-        envoy.host.configurations.insert(3, config.clone());
-        envoy.host.enter(3);
-        if let Err(why) = envoy.module.start(&mut envoy.host, 3) {
+        envoy.host.configurations.insert(ANOTHER, config.clone());
+        envoy.host.enter(ANOTHER);
+        if let Err(why) = envoy.module.start(&mut envoy.host, ANOTHER) {
             panic!("round {round}: {why}\n{}", String::from_utf8_lossy(&config));
         }
     }
