@@ -225,7 +225,7 @@ impl Gateway {
         };
         let told = |error| (Some(model.clone()), error);
         self.may_ask(&model).map_err(told)?;
-        let (index, mut plan) = match plan::targets(&self.policy, &model, host) {
+        let (index, mut plan) = match plan::targets(&self.policy, &model, self.started, host) {
             Err(_) if task.is_some() && self.policy.other_paths.is_some() => {
                 return Ok(self.pass_on(dialect, arrival, host));
             }

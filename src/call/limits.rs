@@ -263,7 +263,7 @@ impl Gateway {
     pub(super) fn elsewhere(&self, limit: &Limit, host: &dyn Host) -> Option<(usize, Vec<Planned>)> {
         let Exceeded::Route(to) = &limit.exceeded else { return None };
         self.may_ask(to).ok()?;
-        let (index, mut plan) = plan::targets(&self.policy, to, host).ok()?;
+        let (index, mut plan) = plan::targets(&self.policy, to, host.now(), host).ok()?;
         if let Some(identity) = &self.identity {
             plan::allowed(&self.policy, index, &mut plan, &identity.consumer);
         }

@@ -7,7 +7,7 @@ use crate::chat::{Losses, Request};
 use crate::config::{OnLoss, Policy};
 use crate::consumer::Consumer;
 use crate::error::{Error, Fault, Kind};
-use crate::host::Host;
+use crate::host::{Millis, Shared};
 use crate::http::Headers;
 use crate::json::{Body, Value, splice};
 use crate::provider::{Ask, Provider, Unsupported};
@@ -15,7 +15,7 @@ use crate::route::{self, Cooldowns, Model, Target};
 use std::rc::Rc;
 
 /// The targets to try for the model `asked`, best first.
-pub fn targets(policy: &Policy, asked: &str, host: &dyn Host) -> Result<(usize, Vec<Planned>), Error> {
+pub fn targets(policy: &Policy, asked: &str, now: Millis, shared: &dyn Shared) -> Result<(usize, Vec<Planned>), Error> {
     let unknown = || {
         let shown: String = asked.chars().take(100).collect();
         Error::new(Kind::ModelNotFound, Fault::Client, format!("there is no model \"{shown}\" here"))
@@ -27,17 +27,12 @@ pub fn targets(policy: &Policy, asked: &str, host: &dyn Host) -> Result<(usize, 
     if model.direct {
         return direct(policy, model, asked).map(|planned| (index, vec![planned])).ok_or_else(unknown);
     }
-    let now = if model.targets.len() > 1 { host.now() } else { 0 };
-    let cooldowns = Cooldowns(host);
-    let plan = route::order(model, &cooldowns, now).into_iter().enumerate().filter_map(|(place, target)| {
+    let (order, cooling) = route::order(model, &Cooldowns(shared), now);
+    let plan = order.into_iter().enumerate().filter_map(|(place, target)| {
         let named = model.targets.get(target)?.model.as_deref();
-        Some(Planned::new(target, Rc::from(named.unwrap_or(asked)), place > 0))
+        Some(Planned::new(target, Rc::from(named.unwrap_or(asked)), place > 0 || cooling))
     });
-    let mut plan: Vec<Planned> = plan.collect();
-    if let Some(first) = plan.first_mut().filter(|_| now > 0) {
-        first.cooling = model.targets.get(first.target).is_some_and(|target| cooldowns.until(&target.key) > now);
-    }
-    Ok((index, plan))
+    Ok((index, plan.collect()))
 }
 
 /// Takes out of the plan what may not serve that consumer.

@@ -19,6 +19,7 @@ pub mod write;
 pub use edit::{Edit, splice};
 pub use find::find;
 pub use keep::{Number, Raw, raw};
+pub use scan::places;
 pub use text::{escape, quote};
 pub use tree::{Body, MAX_VALUES, Tree};
 pub use value::{Items, Members, Name, Value};

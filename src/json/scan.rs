@@ -277,6 +277,62 @@ pub(super) fn plain(bytes: &[u8]) -> usize {
     count.wrapping_add(tail.iter().position(ends).unwrap_or(tail.len()))
 }
 
+/// Where `byte` stands, in order: for bytes that come often, each of which would be a search of its own.
+pub fn places(byte: u8, bytes: &[u8]) -> Places<'_> {
+    let (blocks, tail) = bytes.as_chunks::<16>();
+    Places { byte, blocks: blocks.iter(), tail, at: 0, next: 0, marks: 0 }
+}
+
+/// See [`places`].
+pub struct Places<'a> {
+    byte: u8,
+    blocks: std::slice::Iter<'a, [u8; 16]>,
+    tail: &'a [u8],
+    /// Where the block of the marks starts, and the one after it.
+    at: usize,
+    next: usize,
+    /// A bit for each place in the block that is not given yet.
+    marks: u32,
+}
+
+impl Iterator for Places<'_> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        while self.marks == 0 {
+            self.at = self.next;
+            self.marks = match self.blocks.next() {
+                Some(block) => equal(block, self.byte),
+                None if self.tail.is_empty() => return None,
+                None => {
+                    let mut block = [!self.byte; 16];
+                    block.iter_mut().zip(std::mem::take(&mut self.tail)).for_each(|(to, from)| *to = *from);
+                    equal(&block, self.byte)
+                }
+            };
+            self.next = self.at.wrapping_add(16);
+        }
+        let first = self.marks.trailing_zeros() as usize;
+        self.marks &= self.marks.wrapping_sub(1);
+        Some(self.at.wrapping_add(first))
+    }
+}
+
+/// A bit for each byte that is this one, the first byte's lowest.
+#[cfg(target_arch = "wasm32")]
+#[inline]
+fn equal(block: &[u8; 16], byte: u8) -> u32 {
+    use core::arch::wasm32::{u8x16_bitmask, u8x16_eq, u8x16_splat, u64x2};
+    let [low, high] = halves(block);
+    u32::from(u8x16_bitmask(u8x16_eq(u64x2(low, high), u8x16_splat(byte))))
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn equal(block: &[u8; 16], byte: u8) -> u32 {
+    block.iter().rev().fold(0, |marks, other| (marks << 1) | u32::from(*other == byte))
+}
+
 /// A bit for each byte that ends a plain run, the first byte's lowest: `"`, `\` and controls.
 #[cfg(target_arch = "wasm32")]
 #[inline]

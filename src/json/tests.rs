@@ -426,3 +426,14 @@ fn every_prefix_and_every_lost_byte_of_a_body_is_judged_as_serde_json_does() {
         }
     }
 }
+
+#[test]
+fn every_place_of_a_byte_is_found() {
+    for length in 0..70_usize {
+        for step in [1, 2, 7, 15, 16, 17, 33] {
+            let text: Vec<u8> = (0..length).map(|at| if at % step == 0 { b':' } else { b'x' }).collect();
+            let expected: Vec<usize> = (0..length).step_by(step).collect();
+            assert_eq!(places(b':', &text).collect::<Vec<_>>(), expected, "{length} {step}");
+        }
+    }
+}

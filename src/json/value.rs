@@ -160,8 +160,8 @@ impl<'a> Value<'a> {
                     && self
                         .text
                         .as_bytes()
-                        .get(node.name.wrapping_add(1) as usize..)
-                        .is_some_and(|t| t.starts_with(name.as_bytes()))
+                        .get(node.name.wrapping_add(1) as usize..node.name_end.wrapping_sub(1) as usize)
+                        .is_some_and(|text| same(text, name.as_bytes()))
             };
             if same {
                 found = Some(at);
@@ -351,6 +351,15 @@ fn whole(raw: &str) -> Option<u64> {
     let number: f64 = raw.parse().ok()?;
     // Above 2^53 a double is no longer exact.
     ((0.0..=9_007_199_254_740_992.0).contains(&number) && number.fract() == 0.0).then_some(number as u64)
+}
+
+/// Whether they are equal, by eight bytes at a time: the C library's comparison goes byte by byte.
+#[inline]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    let ((wide_a, rest_a), (wide_b, rest_b)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    a.len() == b.len()
+        && wide_a.iter().zip(wide_b).all(|(a, b)| a == b)
+        && rest_a.iter().zip(rest_b).all(|(a, b)| a == b)
 }
 
 /// See [`Value::members`].

@@ -146,20 +146,25 @@ pub fn find<'m>(models: &'m [Model], name: &str) -> Option<&'m Model> {
 }
 
 /// The targets of `model` in the order to try them: as its strategy says, those that are cooling down last, the one
-/// that is ready soonest first among them.
-pub fn order(model: &Model, cooldowns: &Cooldowns<'_>, now: Millis) -> Vec<usize> {
+/// that is ready soonest first among them. And whether the first is cooling down.
+pub fn order(model: &Model, cooldowns: &Cooldowns<'_>, now: Millis) -> (Vec<usize>, bool) {
     let mut order: Vec<usize> = (0..model.targets.len()).collect();
     model.strategy.order(&mut order);
     if model.targets.len() > 1 && model.retry.cooldown > 0 {
         let mut sorted: Vec<(Millis, usize)> = Vec::with_capacity(order.len());
         for index in order {
-            let until = model.targets.get(index).map_or(0, |target| cooldowns.until(&target.key));
+            // The last stays the last while none before it is left out: it need not be looked up.
+            let moves = sorted.len().saturating_add(1) < model.targets.len()
+                || sorted.last().is_some_and(|(until, _)| *until > 0);
+            let target = model.targets.get(index).filter(|_| moves);
+            let until = target.map_or(0, |target| cooldowns.until(&target.key));
             let until = if until > now { until } else { 0 };
             sorted.insert(sorted.partition_point(|(other, _)| *other <= until), (until, index));
         }
-        return sorted.into_iter().map(|(_, index)| index).collect();
+        let cooling = sorted.first().is_some_and(|(until, _)| *until > 0);
+        return (sorted.into_iter().map(|(_, index)| index).collect(), cooling);
     }
-    order
+    (order, false)
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 use super::*;
 use crate::host::Shared;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 #[derive(Default)]
-struct Memory(RefCell<BTreeMap<String, (Vec<u8>, u32)>>);
+struct Memory(RefCell<BTreeMap<String, (Vec<u8>, u32)>>, Cell<usize>);
 
 impl Shared for Memory {
     fn load(&self, key: &str) -> Option<(Vec<u8>, u32)> {
+        self.1.set(self.1.get() + 1);
         self.0.borrow().get(key).cloned()
     }
 
@@ -57,16 +58,30 @@ fn targets_that_cool_down_come_last_and_the_least_bad_of_them_first() {
     let memory = Memory::default();
     let cooldowns = Cooldowns(&memory);
     let model = model("m", 3);
-    assert_eq!(order(&model, &cooldowns, 1000), [0, 1, 2]);
+    assert_eq!(order(&model, &cooldowns, 1000), (vec![0, 1, 2], false));
     cooldowns.cool("0", 5000);
-    assert_eq!(order(&model, &cooldowns, 1000), [1, 2, 0]);
+    assert_eq!(order(&model, &cooldowns, 1000), (vec![1, 2, 0], false));
     cooldowns.cool("1", 3000);
     cooldowns.cool("2", 4000);
-    assert_eq!(order(&model, &cooldowns, 1000), [1, 2, 0]);
-    assert_eq!(order(&model, &cooldowns, 3500), [1, 2, 0]);
-    assert_eq!(order(&model, &cooldowns, 5000), [0, 1, 2]);
+    assert_eq!(order(&model, &cooldowns, 1000), (vec![1, 2, 0], true));
+    assert_eq!(order(&model, &cooldowns, 3500), (vec![1, 2, 0], false));
+    assert_eq!(order(&model, &cooldowns, 5000), (vec![0, 1, 2], false));
     cooldowns.clear("0");
-    assert_eq!(order(&model, &cooldowns, 1000), [0, 1, 2]);
+    assert_eq!(order(&model, &cooldowns, 1000), (vec![0, 1, 2], false));
+}
+
+#[test]
+fn no_more_is_looked_up_than_the_order_hangs_on() {
+    for (targets, looks) in [(1, 0), (2, 1), (3, 2)] {
+        let memory = Memory::default();
+        order(&model("m", targets), &Cooldowns(&memory), 1000);
+        assert_eq!(memory.1.get(), looks, "{targets}");
+    }
+    let memory = Memory::default();
+    let cooldowns = Cooldowns(&memory);
+    cooldowns.cool("0", 5000);
+    cooldowns.cool("1", 3000);
+    assert_eq!(order(&model("m", 2), &cooldowns, 1000), (vec![1, 0], true));
 }
 
 #[test]

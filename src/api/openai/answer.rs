@@ -232,23 +232,25 @@ pub(super) fn links(body: &Value<'_>) -> Vec<Citation> {
 
 /// `None`: nothing is said of it.
 pub(super) fn usage(body: &Value<'_>) -> Option<Usage> {
-    let counted = |usage: &Value<'_>| usage.get("prompt_tokens").or(usage.get("completion_tokens")).is_some();
+    let counted = |usage: &Value<'_>| usage.get("prompt_tokens").or_else(|| usage.get("completion_tokens")).is_some();
     // The second is a vendor's own, in streams.
-    let from = body.get("usage").filter(counted).or(body.at(&["x_groq", "usage"]).filter(counted))?;
+    let from = body.get("usage").filter(counted).or_else(|| body.at(&["x_groq", "usage"]).filter(counted))?;
     // What is no count counts as nothing.
-    let count = |path: &[&str]| from.at(path).map(|value| value.count().unwrap_or_default());
-    let prompt = |name: &str| count(&["prompt_tokens_details", name]);
-    let completion = |name: &str| count(&["completion_tokens_details", name]).unwrap_or_default();
-    let input = count(&["prompt_tokens"]).unwrap_or_default();
+    let of = |of: &Value<'_>, name: &str| of.get(name).map(|value| value.count().unwrap_or_default());
+    let count = |name: &str| of(&from, name);
+    let (of_prompt, of_completion) = (from.get("prompt_tokens_details"), from.get("completion_tokens_details"));
+    let prompt = |name: &str| of_prompt.and_then(|details| of(&details, name));
+    let completion = |name: &str| of_completion.and_then(|details| of(&details, name)).unwrap_or_default();
+    let input = count("prompt_tokens").unwrap_or_default();
     // Some count reasoning in the total only.
-    let total = count(&["total_tokens"]).unwrap_or_default();
-    let cached = prompt("cached_tokens").or_else(|| count(&["prompt_cache_hit_tokens"]));
-    let cached = cached.or_else(|| count(&["cached_tokens"])).or_else(|| count(&["num_cached_tokens"]));
+    let total = count("total_tokens").unwrap_or_default();
+    let cached = prompt("cached_tokens").or_else(|| count("prompt_cache_hit_tokens"));
+    let cached = cached.or_else(|| count("cached_tokens")).or_else(|| count("num_cached_tokens"));
     Some(Usage {
         input,
         cached_input: cached.unwrap_or_default(),
         cache_write: prompt("cache_write_tokens").unwrap_or_default(),
-        output: count(&["completion_tokens"]).unwrap_or_default().max(total.saturating_sub(input)),
+        output: count("completion_tokens").unwrap_or_default().max(total.saturating_sub(input)),
         reasoning: completion("reasoning_tokens"),
         audio_input: prompt("audio_tokens").unwrap_or_default(),
         audio_output: completion("audio_tokens"),

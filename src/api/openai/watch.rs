@@ -3,7 +3,7 @@
 use super::answer::{bad, error, parse, told, usage};
 use super::error::inside;
 use crate::api::{Seen, Spliced, Target, Verdict};
-use crate::json::{Edit, Tree, Value, quote};
+use crate::json::{Edit, Tree, Value, places, quote};
 
 pub(super) fn splice(body: &Value<'_>, target: &Target<'_>) -> Spliced {
     let mut spliced = Spliced::default();
@@ -126,7 +126,7 @@ impl Given {
     /// Looks before each colon. A name inside a string has backslashes before its quotes, so it is not taken for one.
     fn of(data: &[u8]) -> Self {
         let mut given = Self::default();
-        for colon in memchr::memchr_iter(b':', data) {
+        for colon in places(b':', data) {
             let (before, value) = data.split_at_checked(colon).unwrap_or_default();
             let mut name = before;
             if name.last().is_some_and(u8::is_ascii_whitespace) {
