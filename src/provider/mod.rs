@@ -24,6 +24,7 @@ use crate::secret::Secret;
 use crate::task::Format;
 use quirks::Quirks;
 use std::rc::Rc;
+use std::sync::LazyLock;
 
 /// Every kind of provider, by the name that `api` has in the configuration.
 pub static PROVIDERS: &[&Kind] = &[
@@ -194,10 +195,12 @@ const REQUEST_ID: &str = "x-request-id";
 
 /// Whether a client's header of that name may matter to some provider.
 pub fn of_use(name: &str) -> bool {
-    name == REQUEST_ID
-        || CLIENT_CREDENTIALS.contains(&name)
-        || PROVIDERS.iter().any(|kind| kind.carried.contains(&name))
+    name == REQUEST_ID || CLIENT_CREDENTIALS.contains(&name) || CARRIED.contains(&name)
 }
+
+/// What any kind carries: looked through for every header of every request.
+static CARRIED: LazyLock<Vec<&str>> =
+    LazyLock::new(|| PROVIDERS.iter().flat_map(|kind| kind.carried).copied().collect());
 
 /// Where a provider's key comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
