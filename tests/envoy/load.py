@@ -22,7 +22,11 @@ class Server:
         self.name = name
         self.calls = 0
         self.books: list[int] = []
+        # Of each `who` in `user`, by model: prompts and words.
+        self.delivered: dict[tuple[str, str], list[int]] = {}
         self.seen: set[int] = set()
+        # What calls mean that say a number alone: not every API takes a long `user`.
+        self.plans: dict[int, dict] = {}
         # Seconds that an answer takes; how many are being made, and the most that ever were.
         self.slow = 0.0
         self.underway = self.most = 0
@@ -48,9 +52,19 @@ class Server:
         finally:
             writer.close()
 
+    def plan(self, user: str) -> dict:
+        said = json.loads(user)
+        return self.plans[said] if isinstance(said, int) else said
+
+    def book(self, plan, body, words) -> None:
+        self.books.append(PROMPT + words)
+        sums = self.delivered.setdefault((plan.get("who", ""), body["model"]), [0, 0])
+        sums[0] += 1
+        sums[1] += words
+
     async def answer(self, body, reader, writer) -> bool:
         """Whether the connection goes on."""
-        plan = json.loads(body["user"]) if "user" in body else {"words": 1}
+        plan = self.plan(body["user"]) if "user" in body else {"words": 1}
         words, what = plan["words"], plan.get(self.name)
         assert words <= body.get("max_tokens", words), "the cap was not kept"
         if what == "500":
@@ -67,7 +81,7 @@ class Server:
         ends, stop = plan.get("ends"), plan.get("stop", words)
         if stop == 0:
             # It has worked on the prompt when its client goes.
-            self.books.append(PROMPT)
+            self.book(plan, body, 0)
             await asyncio.wait_for(reader.read(1), 20)
             return False
         usage = {"prompt_tokens": PROMPT, "completion_tokens": words, "total_tokens": PROMPT + words}
@@ -75,7 +89,7 @@ class Server:
         if not body.get("stream"):
             text = "".join(WORDS[i % 5] for i in range(words))
             choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-            self.books.append(PROMPT + words)
+            self.book(plan, body, words)
             await self.send(writer, "200 OK", JSON, json.dumps({**head, "choices": [choice], "usage": usage}))
             return True
         head["object"] = "chat.completion.chunk"
@@ -83,7 +97,7 @@ class Server:
         for i in range(stop):
             self.event(writer, {**head, "choices": [{"index": 0, "delta": {"content": WORDS[i % 5]}, "finish_reason": None}]})
             await writer.drain()
-        self.books.append(PROMPT + stop)
+        self.book(plan, body, stop)
         if ends in ("left", "stalls"):
             # The client has what it wanted, and goes; or Envoy waits for what does not come.
             await asyncio.wait_for(reader.read(1), 20)
@@ -112,14 +126,14 @@ class Server:
 
 
 @contextlib.contextmanager
-def providers(*names):
-    """Scripted providers in one thread with a loop of its own: what they are and their ports, by name."""
+def providers(*names, **others):
+    """Scripted providers in one thread with a loop of its own: what they are and their ports, by name. `others`: of these classes."""
     loop = asyncio.new_event_loop()
     servers, ports = {}, {}
 
     async def start():
-        for name in names:
-            servers[name] = Server(name)
+        for name, kind in {**dict.fromkeys(names, Server), **others}.items():
+            servers[name] = kind(name)
             listening = await asyncio.start_server(servers[name].serve, "127.0.0.1", 0, backlog=1024)
             ports[name] = listening.sockets[0].getsockname()[1]
 
@@ -133,11 +147,12 @@ def providers(*names):
         thread.join(5)
 
 
-async def ask(port, streams, body, words=None, headers="", seen=None):
+async def ask(port, streams, body, words=None, headers="", seen=None, path="/v1/chat/completions"):
     """One call over a connection of `streams`: the status, the headers. `words`: hang up after so many; 0: once `seen`."""
     data = json.dumps(body).encode()
+    word = b'"text_delta"' if path == "/v1/messages" else b'"content"'
     reader, writer = streams.pop() if streams else await asyncio.open_connection("127.0.0.1", port)
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n{JSON}\r\n{headers}content-length: {len(data)}\r\n\r\n"
+    head = f"POST {path} HTTP/1.1\r\nhost: x\r\n{JSON}\r\n{headers}content-length: {len(data)}\r\n\r\n"
     writer.write(head.encode() + data)
     if words == 0:
         answered = asyncio.ensure_future(reader.read(1))
@@ -158,7 +173,7 @@ async def ask(port, streams, body, words=None, headers="", seen=None):
             while words is None or heard < words:
                 size = int(await reader.readline(), 16)
                 piece = await reader.readexactly(size + 2)
-                heard += piece.count(b'"content"')
+                heard += piece.count(word)
                 if size == 0:
                     break
             else:
