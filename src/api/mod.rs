@@ -67,6 +67,8 @@ pub enum Form {
     Usual,
     /// The events as elements of one JSON array.
     Array,
+    /// Each tool call whole in one event, as Mistral streams it.
+    WholeCalls,
 }
 
 /// A request line and its headers.

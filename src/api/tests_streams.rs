@@ -2,7 +2,7 @@
 
 use super::tests::conversing;
 use super::tests::usage_left;
-use super::{Api, Asked, Seen, Verdict};
+use super::{Api, Asked, Form, Seen, Verdict};
 use crate::chat::{Event, Finish, Usage};
 use crate::framing::Frame;
 use serde_json::Value;
@@ -168,6 +168,44 @@ fn watching_a_stream_tells_what_reading_it_does() {
             assert!(seen.ended || seen.error.is_some() || said.failed, "{path}: {seen:?}");
             let something = !said.text.is_empty() || !said.thinking.is_empty() || !said.calls.is_empty();
             assert!(seen.content || !something, "{path}: {seen:?}");
+        }
+    }
+}
+
+#[test]
+fn calls_come_whole_for_clients_who_take_no_pieces() {
+    let client = super::by_name("openai").unwrap();
+    for provider in conversing() {
+        for (path, stream) in streams(provider) {
+            let write = |form, pieces: &mut dyn Iterator<Item = &[u8]>| {
+                let mut writer = client.writer(Asked { form, ..asked() });
+                let (mut reader, mut out) = (provider.reader(), Vec::new());
+                pieces.for_each(|piece| reader.read(piece, &mut |event| writer.write(&event, &mut out)));
+                reader.close(&mut |event| writer.write(&event, &mut out));
+                out
+            };
+            let whole = write(Form::WholeCalls, &mut [stream.as_slice()].into_iter());
+            assert_eq!(write(Form::WholeCalls, &mut stream.chunks(1)), whole, "{path} byte by byte");
+            let usual = told(client, &write(Form::Usual, &mut [stream.as_slice()].into_iter()));
+            let mut got = told(client, &whole);
+            if usual.failed {
+                // What was not whole is not told.
+                got.calls.clone_from(&usual.calls);
+                got.finish = usual.finish;
+                got.usage = usual.usage;
+                got.signatures.clone_from(&usual.signatures);
+            }
+            assert_eq!(got, usual, "{path}");
+            let text = String::from_utf8(whole).unwrap();
+            let chunks = text.lines().filter_map(|line| line.strip_prefix("data: {"));
+            let chunks: Vec<Value> = chunks.map(|rest| serde_json::from_str(&["{", rest].concat()).unwrap()).collect();
+            for chunk in &chunks {
+                assert!(chunk["choices"] != serde_json::json!([]), "{path}: Mistral's clients read the first of them");
+                for call in chunk["choices"][0]["delta"]["tool_calls"].as_array().into_iter().flatten() {
+                    assert!(call["id"].is_string() && call["function"]["name"].is_string(), "{path}: {call}");
+                    assert!(!call["function"]["arguments"].as_str().unwrap().is_empty(), "{path}: {call}");
+                }
+            }
         }
     }
 }

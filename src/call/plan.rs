@@ -2,7 +2,7 @@
 
 use super::measure::bounded;
 use super::{Call, Chat, Planned, Ready, Terms, Work};
-use crate::api::{self, Api, Form, Spliced};
+use crate::api::{self, Api, Spliced};
 use crate::chat::{Losses, Request};
 use crate::config::{OnLoss, Policy};
 use crate::consumer::Consumer;
@@ -129,8 +129,8 @@ impl Chat {
     }
 
     /// Whether a provider's answer in that API is the client's as it is.
-    pub(super) fn passes(&self, api: &dyn Api) -> bool {
-        same(api, self.dialect) && (self.asked.form == Form::Usual || !self.stream)
+    pub(super) fn passes(&self, api: &dyn Api, provider: &Provider) -> bool {
+        same(api, self.dialect) && (!self.stream || provider.streams_as(self.asked.form))
     }
 }
 

@@ -92,7 +92,7 @@ impl Chat {
     pub(super) fn served(&self, provider: &Provider, model: &str) -> Option<Served> {
         let Some(task) = &self.task else {
             let api = provider.spoken(self.dialect).api;
-            return Some(Served { api, format: None, same: self.passes(api) });
+            return Some(Served { api, format: None, same: self.passes(api, provider) });
         };
         let format = task.format.served_by(provider.kind.tasks, model)?;
         let api = provider.spoken(crate::api::by_name(format.dialect)?).api;

@@ -158,6 +158,7 @@ pub static MISTRAL: Kind = Kind {
         seed: "random_seed",
         short_ids: true,
         prefix: true,
+        whole_calls: true,
         unsupported: &[
             of_all(OPENAI_ONLY),
             of_all(&["function_call", "functions", "logit_bias", "stream_options", "user", "moderation"]),

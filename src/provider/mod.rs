@@ -16,7 +16,7 @@ mod openai;
 mod quirks;
 mod vertex;
 
-use crate::api::Api;
+use crate::api::{Api, Form};
 use crate::chat::Losses;
 use crate::http::Headers;
 use crate::json::{Edit, Value};
@@ -263,6 +263,15 @@ impl Provider {
     pub fn adapter(&self, ask: &Ask<'_>) -> Option<Adapt> {
         let quirks = self.kind.quirks.filter(|quirks| quirks.concern(ask)).map(|_| quirks::adapt as Adapt);
         self.kind.adapt.or(quirks)
+    }
+
+    /// Whether its own stream, of the API that it is asked in, has that form.
+    pub fn streams_as(&self, form: Form) -> bool {
+        match form {
+            Form::Usual => true,
+            Form::Array => false,
+            Form::WholeCalls => self.kind.quirks.is_some_and(|quirks| quirks.whole_calls),
+        }
     }
 
     /// Whether usage must be asked for in a stream.

@@ -33,6 +33,8 @@ pub struct Quirks {
     pub short_ids: bool,
     /// An answer's beginning is an assistant's message with `prefix`.
     pub prefix: bool,
+    /// Each tool call of a stream is whole in one event.
+    pub whole_calls: bool,
     /// The member that turns thinking off, where the least effort does not.
     pub no_thinking: Option<(&'static str, &'static str)>,
     /// Members with a closed list of words: the first entry that fits the model counts.
@@ -79,6 +81,7 @@ impl Quirks {
         named_tool: true,
         short_ids: false,
         prefix: false,
+        whole_calls: false,
         no_thinking: None,
         words: &[],
         unsupported: &[],

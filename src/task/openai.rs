@@ -1,15 +1,20 @@
 //! OpenAI's formats besides chat: <https://platform.openai.com/docs/api-reference>.
 
 use super::{Format, Operation, Shape};
-use crate::api::{Line, Named};
+use crate::api::{Line, Named, openai};
 use crate::chat::Usage;
 use crate::json::Value;
 use std::borrow::Cow;
 
 macro_rules! at {
     ($path:literal) => {
-        |line: &Line<'_>| (line.method == "POST" && line.path == concat!("/v1", $path)).then(Named::default)
+        |line: &Line<'_>| posted(line, $path)
     };
+}
+
+fn posted(line: &Line<'_>, path: &str) -> Option<Named> {
+    let (below, _) = openai::below(line.path)?;
+    (line.method == "POST" && below == path).then(Named::default)
 }
 
 const BASE: Format = Format { usage, ..Format::BASE };
@@ -17,7 +22,7 @@ const BASE: Format = Format { usage, ..Format::BASE };
 pub static EMBEDDINGS: Format = Format {
     name: "openai-embeddings",
     operation: Operation::Embed,
-    takes: at!("/embeddings"),
+    takes: at!("embeddings"),
     path: |_| Cow::Borrowed("/embeddings"),
     codec: Some(super::embeddings::CODEC),
     ..BASE
@@ -26,7 +31,7 @@ pub static EMBEDDINGS: Format = Format {
 pub static MODERATIONS: Format = Format {
     name: "openai-moderations",
     operation: Operation::Moderate,
-    takes: at!("/moderations"),
+    takes: at!("moderations"),
     path: |_| Cow::Borrowed("/moderations"),
     model: Some("omni-moderation-latest"),
     ..BASE
@@ -35,7 +40,7 @@ pub static MODERATIONS: Format = Format {
 pub static IMAGES: Format = Format {
     name: "openai-images",
     operation: Operation::Image,
-    takes: at!("/images/generations"),
+    takes: at!("images/generations"),
     path: |_| Cow::Borrowed("/images/generations"),
     model: Some("dall-e-2"),
     ..BASE
@@ -44,7 +49,7 @@ pub static IMAGES: Format = Format {
 pub static IMAGE_EDITS: Format = Format {
     name: "openai-image-edits",
     operation: Operation::Image,
-    takes: at!("/images/edits"),
+    takes: at!("images/edits"),
     path: |_| Cow::Borrowed("/images/edits"),
     body: Shape::Form,
     model: Some("dall-e-2"),
@@ -54,7 +59,7 @@ pub static IMAGE_EDITS: Format = Format {
 pub static SPEECH: Format = Format {
     name: "openai-speech",
     operation: Operation::Speech,
-    takes: at!("/audio/speech"),
+    takes: at!("audio/speech"),
     path: |_| Cow::Borrowed("/audio/speech"),
     ..BASE
 };
@@ -62,7 +67,7 @@ pub static SPEECH: Format = Format {
 pub static TRANSCRIPTIONS: Format = Format {
     name: "openai-transcriptions",
     operation: Operation::Transcribe,
-    takes: at!("/audio/transcriptions"),
+    takes: at!("audio/transcriptions"),
     path: |_| Cow::Borrowed("/audio/transcriptions"),
     body: Shape::Form,
     ..BASE
@@ -71,7 +76,7 @@ pub static TRANSCRIPTIONS: Format = Format {
 pub static TRANSLATIONS: Format = Format {
     name: "openai-translations",
     operation: Operation::Transcribe,
-    takes: at!("/audio/translations"),
+    takes: at!("audio/translations"),
     path: |_| Cow::Borrowed("/audio/translations"),
     body: Shape::Form,
     ..BASE

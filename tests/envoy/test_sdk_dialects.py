@@ -411,7 +411,7 @@ class TestMistral:
     @pytest.fixture(scope="class")
     @classmethod
     def client(cls, envoy):
-        with mistralai.client.Mistral(api_key="client-key", server_url=f"http://127.0.0.1:{envoy.port}", timeout_ms=20_000) as client:
+        with mistralai.client.Mistral(api_key="client-key", server_url=f"http://127.0.0.1:{envoy.port}/mistral", timeout_ms=20_000) as client:
             yield client
 
     ASK = {"messages": [{"role": "user", "content": "What is up?"}], "max_tokens": 200}
@@ -422,14 +422,34 @@ class TestMistral:
 
     def test_stream(self, client, model):
         chunks = [event.data for event in client.chat.stream(model=model, **self.ASK)]
-        assert "What is up?" in "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+        assert "What is up?" in "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+        assert chunks[-1].choices[0].finish_reason == "stop" and chunks[-1].usage.completion_tokens > 0
 
-    def test_tools(self, client, model):
-        answer = client.chat.complete(model=model, messages=user("use weather please"), tools=[OPENAI_TOOL], max_tokens=200)
-        assert answer.choices[0].message.tool_calls[0].function.name == "weather"
+    @STREAM
+    def test_a_tools_round_trip(self, client, model, stream):
+        messages, ask = user("use weather please"), {"model": model, "tools": [OPENAI_TOOL], "max_tokens": 200}
+        if stream:
+            deltas = [event.data.choices[0].delta for event in client.chat.stream(messages=messages, **ask)]
+            calls = [call for delta in deltas for call in delta.tool_calls or []]
+        else:
+            calls = client.chat.complete(messages=messages, **ask).choices[0].message.tool_calls
+        assert len(calls) == 1 and calls[0].function.name == "weather" and "city" in json.loads(calls[0].function.arguments)
+        messages.append(mistralai.client.models.AssistantMessage(content="", tool_calls=calls))
+        messages.append({"role": "tool", "tool_call_id": calls[0].id, "content": "It is sunny."})
+        assert "It is sunny." in client.chat.complete(messages=messages, **ask).choices[0].message.content
+
+    def test_a_second_turn(self, client, model):
+        first = client.chat.complete(model=model, **self.ASK).choices[0].message
+        answer = client.chat.complete(model=model, messages=[*self.ASK["messages"], first, {"role": "user", "content": "And then?"}], max_tokens=200)
+        assert "And then?" in answer.choices[0].message.content
 
     @STATUS
     def test_errors(self, client, envoy, model, status):
         with envoy.standin.failing(f"status={status}"), pytest.raises(mistralai.client.errors.MistralError) as caught:
             client.chat.complete(model=model, **self.ASK)
         assert caught.value.status_code == status
+
+    @FAULT
+    def test_a_stream_that_breaks(self, client, envoy, model, fault):
+        with envoy.standin.failing(fault), pytest.raises((*BROKEN, mistralai.client.errors.MistralError)):
+            list(client.chat.stream(model=model, **self.ASK))

@@ -85,8 +85,8 @@ impl Api for Gemini {
 
     fn stream_type(&self, form: Form) -> &'static str {
         match form {
-            Form::Usual => SSE,
             Form::Array => "application/json",
+            _ => SSE,
         }
     }
 

@@ -71,15 +71,15 @@ impl Writer {
     /// What goes before an event.
     fn begin(&mut self, out: &mut Vec<u8>) {
         out.extend_from_slice(match (self.asked.form, self.begun) {
-            (Form::Usual, _) => b"data: ".as_slice(),
-            (Form::Array, false) => b"[",
+            (Form::Array, false) => b"[".as_slice(),
             (Form::Array, true) => b",\r\n",
+            _ => b"data: ",
         });
         self.begun = true;
     }
 
     fn end(&self, out: &mut Vec<u8>) {
-        if self.asked.form == Form::Usual {
+        if self.asked.form != Form::Array {
             out.extend_from_slice(b"\r\n\r\n");
         }
     }

@@ -5,6 +5,7 @@ mod messages;
 mod reader;
 mod request;
 mod watch;
+mod whole;
 mod write;
 mod write_answer;
 mod write_messages;
@@ -19,7 +20,9 @@ mod tests;
 mod tests_errors;
 
 use super::shared::{error, models, wire};
-use super::{Api, Asked, Bounds, Line, Named, Operation, Reader, Seen, Spliced, Target, Verdict, Writer, Written};
+use super::{
+    Api, Asked, Bounds, Form, Line, Named, Operation, Reader, Seen, Spliced, Target, Verdict, Writer, Written,
+};
 use crate::chat::{Answer, Request};
 use crate::error::Error;
 use crate::json::{Edit, Value};
@@ -33,8 +36,9 @@ impl Api for OpenAi {
     }
 
     fn operation(&self, line: &Line<'_>) -> Option<Operation> {
-        match (line.method, line.path.strip_prefix("/v1/")?) {
-            ("POST", "chat/completions") => Some(Operation::Chat(Named::default())),
+        let (path, form) = below(line.path)?;
+        match (line.method, path) {
+            ("POST", "chat/completions") => Some(Operation::Chat(Named { form, ..Named::default() })),
             ("GET" | "HEAD", "models") => Some(Operation::ListModels),
             ("GET" | "HEAD", path) => {
                 let model = path.strip_prefix("models/").filter(|m| !m.is_empty())?;
@@ -53,7 +57,10 @@ impl Api for OpenAi {
     }
 
     fn writer(&self, asked: Asked) -> Box<dyn Writer> {
-        Box::new(writer::Writer::new(asked))
+        match asked.form {
+            Form::WholeCalls => Box::new(whole::Writer::new(asked)),
+            Form::Usual | Form::Array => Box::new(writer::Writer::new(asked)),
+        }
     }
 
     fn write_error(&self, error: &Error) -> (u16, Vec<u8>) {
@@ -110,6 +117,15 @@ impl Api for OpenAi {
 
     fn watch_event(&self, name: &[u8], data: &[u8], hide_usage: bool, seen: &mut Seen) -> Verdict {
         watch::event(name, data, hide_usage, seen)
+    }
+}
+
+/// A client's path below the API's base, and the form of its streams. Mistral's SDKs take no piece of a tool call: they
+/// come by a base of their own, for nothing else in a request tells them from OpenAI's.
+pub fn below(path: &str) -> Option<(&str, Form)> {
+    match path.strip_prefix("/mistral/v1/") {
+        Some(below) => Some((below, Form::WholeCalls)),
+        None => path.strip_prefix("/v1/").map(|below| (below, Form::Usual)),
     }
 }
 

@@ -245,6 +245,11 @@ fn a_splice_changes_only_what_it_must() {
             false,
         ),
         (r#"{"model":"b","stream":false}"#, r#"{"model":"b","stream":false}"#, false),
+        (
+            r#"{"model":"b","messages":[{"prefix":false,"tool_calls":[{"index":0,"id":"c"}]},{"tool_calls":[{"index":0}]},{"prefix":true},{"prefix":false,"role":"tool"},{"prefix":false}]}"#,
+            r#"{"model":"b","messages":[{"tool_calls":[{"id":"c"}]},{"tool_calls":[{"index":0}]},{"prefix":true},{"role":"tool"},{"prefix":false}]}"#,
+            false,
+        ),
     ];
     for (before, after, hide) in cases {
         let spliced = OpenAi.splice(Body::parse(before.as_bytes()).unwrap().value(), &target("b"));

@@ -17,7 +17,26 @@ pub(super) fn splice(body: &Value<'_>, target: &Target<'_>) -> Spliced {
         spliced.hide_usage = edit.is_some();
         spliced.edits.extend(edit);
     }
+    if let Some(messages) = body.get("messages") {
+        unprefixed(&messages, &mut spliced.edits);
+    }
     spliced
+}
+
+/// Mistral's SDK says `"prefix": false` in each of the assistant's messages, and `index` in its calls: both say nothing, and
+/// OpenAI refuses them. The last message is for the provider to judge.
+fn unprefixed(messages: &Value<'_>, edits: &mut Vec<Edit>) {
+    let mut next = messages.items().peekable();
+    while let Some(message) = next.next() {
+        let prefix = message.get("prefix").and_then(|prefix| prefix.truth());
+        if prefix != Some(false) || next.peek().is_none() {
+            continue;
+        }
+        edits.extend(message.remove("prefix"));
+        for call in message.get("tool_calls").iter().flat_map(Value::items) {
+            edits.extend(call.remove("index"));
+        }
+    }
 }
 
 fn is_true(of: &Value<'_>, name: &str) -> bool {

@@ -3,7 +3,7 @@
 use super::error;
 use super::wire::write_signature;
 use super::write_answer::{annotation, finish_name, head, redacted, signed, tier_member, write_usage};
-use crate::api::{self, Asked};
+use crate::api::{self, Asked, Form};
 use crate::chat::{Event, Finish, Usage};
 use crate::json::{quote, write as put};
 
@@ -49,7 +49,12 @@ impl Writer {
             None => out.extend_from_slice(b"null"),
             Some(reason) => quote(out, reason),
         }
-        out.extend_from_slice(b"}]}\n\n");
+        out.extend_from_slice(b"}]");
+        if let Some(usage) = self.usage.filter(|_| finish.is_some() && self.asked.form == Form::WholeCalls) {
+            put::field(out, "usage");
+            write_usage(out, &usage);
+        }
+        out.extend_from_slice(b"}\n\n");
     }
 
     fn open(&mut self, out: &mut Vec<u8>) {
@@ -115,7 +120,7 @@ impl Writer {
         for index in open {
             self.finish(out, index, Finish::Stop);
         }
-        if let Some(usage) = self.usage.filter(|_| self.asked.stream_usage) {
+        if let Some(usage) = self.usage.filter(|_| self.asked.stream_usage && self.asked.form == Form::Usual) {
             self.open(out);
             out.extend_from_slice(br#","choices":[],"usage":"#);
             write_usage(out, &usage);
@@ -125,13 +130,14 @@ impl Writer {
         self.over = true;
     }
 
-    fn tool_start(
+    /// `whole`: all of its arguments.
+    pub fn tool_start(
         &mut self,
         out: &mut Vec<u8>,
         (index, tool): (u32, u32),
-        id: &str,
-        tool_name: &str,
+        (id, tool_name): (&str, &str),
         signature: Option<&str>,
+        whole: Option<&str>,
     ) {
         if self.asked.schema_tool {
             if self.choice(index).is_none() {
@@ -145,7 +151,8 @@ impl Writer {
                 put::text(out, "id", id);
                 out.extend_from_slice(br#","type":"function","function":{"name":"#);
                 quote(out, tool_name);
-                out.extend_from_slice(br#","arguments":""}"#);
+                put::text(out, "arguments", whole.unwrap_or_default());
+                out.push(b'}');
                 if let Some(signature) = signature {
                     write_signature(out, signature);
                 }
@@ -153,7 +160,7 @@ impl Writer {
             });
         }
         if let Some(choice) = self.choice(index) {
-            choice.calls.push(false);
+            choice.calls.push(whole.is_some());
         }
     }
 
@@ -237,7 +244,7 @@ impl api::Writer for Writer {
                 out.push(b']');
             }),
             Event::ToolStart { choice, tool, id, name, signature } => {
-                self.tool_start(out, (*choice, *tool), id, name, signature.as_deref());
+                self.tool_start(out, (*choice, *tool), (id, name), signature.as_deref(), None);
             }
             Event::ToolArguments { choice, tool, json } => self.tool_arguments(out, *choice, *tool, json),
             Event::Logprobs { choice, raw } => {
