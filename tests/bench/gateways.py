@@ -42,6 +42,7 @@ def with_module(port: int) -> dict:
 def plain(port: int) -> dict:
     """The same without the module: one route, to one cluster."""
     config = copy.deepcopy(with_module(port))
+    del config["static_resources"]["listeners"][1:]    # the module's own, for whoever runs it
     filters = harness.hcm(config)["http_filters"]
     harness.hcm(config)["http_filters"] = [f for f in filters if f["name"] == "envoy.filters.http.router"]
     route = harness.route(config)
@@ -78,6 +79,14 @@ class Gateway(harness.Envoy):
         """KB resident."""
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmRSS:", 1)[1].split()[0])
+
+    def linear_memories(self) -> list[int]:
+        """KB of each VM's memory, whether touched or not: each worker has a VM, and so has the main thread. V8 has eight gigabytes of addresses
+        guarded after every one."""
+        mappings = [line.split()[:2] for line in pathlib.Path(f"/proc/{self.process.pid}/maps").read_text().splitlines()]
+        ranges = [(*(int(end, 16) for end in ends.split("-")), allowed) for ends, allowed in mappings]
+        guarded = [before for before, (start, end, allowed) in zip(ranges, ranges[1:]) if allowed[0] == "-" and end - start > 1 << 32]
+        return [(end - start) >> 10 for start, end, _ in guarded]
 
 
 class Ends:
