@@ -19,19 +19,16 @@ SECONDS ?= 30
 ENVOY_VERSIONS ?=
 PYTEST ?=
 
-.PHONY: help setup build cli run test lint test-native test-wasm test-envoy prove size bench fuzz conformance
+.PHONY: help setup build run test lint test-native test-wasm test-envoy prove size bench fuzz coverage conformance
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .run/rust $(VENV)/ready ## Install what is missing: the wasm target, Envoy and Python packages in .venv
 
-build: .run/rust ## Build the module and the stand-in providers
+build: .run/rust ## Build the module, the stand-in providers and the command target/release/sluice
 	@cargo build --release --target wasm32-wasip1
-	@cargo build --release -p sluice-standin
-
-cli: .run/rust ## Build the command-line tool, target/release/sluice
-	@cargo build --release -p sluice-cli
+	@cargo build --release -p sluice-standin -p sluice-cli
 
 run: setup build ## Start Envoy with the gateway on port 10000; ENVOY=/path/to/envoy for another binary
 	@exec $(VENV)/bin/python envoy/run
@@ -71,6 +68,13 @@ fuzz: ## Fuzz each target for SECONDS=30
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
 	@targets=$$(cargo +nightly fuzz list --fuzz-dir tests/fuzz); for target in $$targets; do \
 	  echo "== $$target"; cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target -- -max_total_time=$(SECONDS); done
+
+coverage: .run/rust ## Print the lines that native tests run, by room; the wire formats need 95 %
+	@rustup component add llvm-tools
+	@command -v cargo-llvm-cov >/dev/null || cargo install --locked cargo-llvm-cov
+	@mkdir -p target
+	@cargo llvm-cov --lib --tests --ignore-filename-regex '/tests/' --json --summary-only --output-path target/coverage.json
+	@$(PYTHON) tests/coverage target/coverage.json
 
 conformance: ## Print which recorded cases pass, by provider and kind
 	@cargo test --test conformance -- --nocapture
