@@ -279,3 +279,5 @@ mod tests;
 pub mod tests_golden;
 #[cfg(test)]
 mod tests_streams;
+#[cfg(test)]
+mod tests_wrong;

@@ -50,7 +50,7 @@ fn part(block: Value<'_>) -> Result<Part, Error> {
     Ok(match &*block.need("type")? {
         "text" => Part::Text {
             text: need("text")?,
-            citations: block.get("citations").map(|all| all.items().map(citation).collect()).unwrap_or_default(),
+            citations: block.list("citations")?.map(|all| all.items().map(citation).collect()).unwrap_or_default(),
             cache,
         },
         "thinking" => Part::Thinking {

@@ -203,7 +203,7 @@ fn document(one: &Value<'_>) -> Result<(String, Option<String>, Option<String>),
     let body = ["text", "snippet"].into_iter().find(|name| object(&data).is_ok() && told(&data, name).is_some());
     let mut context = String::new();
     for (name, value) in object(&data)?.members() {
-        if name.is("title") || body.is_none_or(|body| name.is(body)) || value.is_null() {
+        if (name.is("title") && value.is_text()) || body.is_none_or(|body| name.is(body)) || value.is_null() {
             continue;
         }
         if !context.is_empty() {

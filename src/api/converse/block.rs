@@ -1,7 +1,7 @@
 //! Blocks of content, read: the same in requests and in answers.
 
 use super::shared::base64;
-use super::shared::wire::claim_signature;
+use super::shared::wire::{claim_signature, object};
 use super::text_of;
 use crate::chat::{Citation, Part, Raw, Source};
 use crate::error::Error;
@@ -84,7 +84,7 @@ fn part(block: Value<'_>) -> Result<Part, Error> {
         return Ok(Part::text(text));
     }
     if let Some(call) = block.object("toolUse")? {
-        if runs_at_provider(call) {
+        if call.string("type")?.is_some() && runs_at_provider(call) {
             return Ok(other("toolUse", block));
         }
         return Ok(Part::ToolCall {
@@ -111,7 +111,7 @@ fn part(block: Value<'_>) -> Result<Part, Error> {
         return reasoning(thinking);
     }
     if let Some(cited) = block.object("citationsContent")? {
-        let texts = cited.list("content")?.map(texts).unwrap_or_default();
+        let texts = cited.list("content")?.map(texts).transpose()?.unwrap_or_default();
         let citations = cited.list("citations")?.map(|all| all.items().map(citation).collect()).unwrap_or_default();
         return Ok(Part::Text { text: texts, citations, cache: None });
     }
@@ -182,7 +182,7 @@ fn document(document: Value<'_>) -> Result<Option<Part>, Error> {
     } else if let Some(text) = origin.string("text")? {
         Source::Text(text.into_owned())
     } else if let Some(content) = origin.list("content")? {
-        Source::Text(texts(content))
+        Source::Text(texts(content)?)
     } else {
         return Ok(None);
     };
@@ -204,17 +204,17 @@ fn document(document: Value<'_>) -> Result<Option<Part>, Error> {
 }
 
 /// The texts of a list, as paragraphs.
-fn texts(list: Value<'_>) -> String {
+fn texts(list: Value<'_>) -> Result<String, Error> {
     let mut all = String::new();
     for one in list.items() {
-        if let Some(text) = text_of(one, "text") {
+        if let Some(text) = object(&one)?.string("text")? {
             if !all.is_empty() {
                 all.push_str("\n\n");
             }
             all.push_str(&text);
         }
     }
-    all
+    Ok(all)
 }
 
 fn reasoning(thinking: Value<'_>) -> Result<Part, Error> {
@@ -246,7 +246,7 @@ pub(super) fn citation(place: Value<'_>) -> Citation {
     Citation {
         url: web.or_else(|| own("source").filter(|source| source.contains("://"))),
         title: own("title"),
-        quote: place.get("sourceContent").map(texts).filter(|quote| !quote.is_empty()),
+        quote: place.get("sourceContent").and_then(|quote| texts(quote).ok()).filter(|quote| !quote.is_empty()),
         span: None,
     }
 }

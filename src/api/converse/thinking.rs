@@ -48,29 +48,38 @@ fn known(name: &str, value: Value<'_>, said: &mut Reasoning, request: &mut Reque
     let word = |value: Value<'_>| value.text().and_then(|word| effort(&word));
     let only =
         |names: &[&str]| value.is_object() && value.members().all(|(n, _)| names.iter().any(|known| n.is(known)));
+    let counted = |name: &str| value.get(name).is_none_or(|n| n.count().is_some());
+    let said_in = |name: &str| value.get(name).is_none_or(|word| word.is_text());
     let kind = value.get("type").and_then(|kind| kind.text());
     match (name, kind.as_deref()) {
         ("top_k" | "k", _) if value.count().is_some() => request.top_k = value.count().map(Number::from),
-        ("inferenceConfig", _) if only(&["topK"]) => {
+        ("inferenceConfig", _) if only(&["topK"]) && counted("topK") => {
             request.top_k = value.get("topK").and_then(|k| k.count()).map(Number::from);
         }
         ("reasoning_effort" | "reasoning_config", _) if word(value).is_some() => said.effort = word(value),
         ("output_config", _) if only(&["effort"]) && value.get("effort").and_then(word).is_some() => {
             said.effort = value.get("effort").and_then(word);
         }
-        ("thinking" | "reasoning_config", Some("enabled")) if only(&["type", "budget_tokens", "display"]) => {
+        ("thinking" | "reasoning_config", Some("enabled"))
+            if only(&["type", "budget_tokens", "display"]) && counted("budget_tokens") && said_in("display") =>
+        {
             said.budget = value.get("budget_tokens").and_then(|n| n.count());
             said.display = value.get("display").and_then(|word| word.text()).map(Cow::into_owned);
         }
-        ("thinking", Some("adaptive")) if only(&["type", "display"]) => {
+        ("thinking", Some("adaptive")) if only(&["type", "display"]) && said_in("display") => {
             said.adaptive = true;
             said.display = value.get("display").and_then(|word| word.text()).map(Cow::into_owned);
         }
         ("thinking" | "reasoning_config" | "reasoningConfig", Some("disabled")) => said.effort = Some(Effort::None),
-        ("reasoningConfig", Some("enabled")) if only(&["type", "maxReasoningEffort"]) => {
+        ("reasoningConfig", Some("enabled"))
+            if only(&["type", "maxReasoningEffort"]) && said_in("maxReasoningEffort") =>
+        {
             said.effort = value.get("maxReasoningEffort").and_then(word).or(Some(Effort::Medium));
         }
-        ("tool_choice", Some("auto" | "any")) if only(&["type", "disable_parallel_tool_use"]) => {
+        ("tool_choice", Some("auto" | "any"))
+            if only(&["type", "disable_parallel_tool_use"])
+                && value.get("disable_parallel_tool_use").is_none_or(|single| single.truth().is_some()) =>
+        {
             let single = value.get("disable_parallel_tool_use").and_then(|single| single.truth());
             request.parallel_tools = single.map(|single| !single);
         }

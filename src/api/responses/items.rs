@@ -66,6 +66,7 @@ fn item(
             }
         }
         "reasoning" => {
+            thinking::check(item)?;
             if let Some(part) = thinking::part(item, signature) {
                 assistant(turns, part);
             }

@@ -2,8 +2,9 @@
 //! `encrypted_content` what its provider signed or sealed. What is not this API's own is marked, so that it comes back as
 //! what it was. The other way round, an item of a provider of this API is one signature, with its id in it.
 
-use super::wire::id;
+use super::wire::{id, items, object};
 use crate::chat::Part;
+use crate::error::Error;
 use crate::json::{Value, write as put};
 use std::borrow::Cow;
 
@@ -69,6 +70,19 @@ pub(super) fn shown(item: &Value<'_>) -> String {
 
 /// What stands between the parts of a summary, which are paragraphs.
 pub(super) const BETWEEN: &str = "\n\n";
+
+/// Refuses an item of the input that is not what [`part`] reads.
+pub(super) fn check(item: &Value<'_>) -> Result<(), Error> {
+    for name in ["id", "encrypted_content"] {
+        item.string(name)?;
+    }
+    for list in ["summary", "content"] {
+        for part in items(item, list)? {
+            object(&part)?.string("text")?;
+        }
+    }
+    Ok(())
+}
 
 /// `None`: the item says nothing of its own. `signature`: of the call that follows.
 pub(super) fn part(item: &Value<'_>, signature: &mut Option<String>) -> Option<Part> {

@@ -82,7 +82,7 @@ pub(super) fn read_choice(body: &Value<'_>, losses: &mut Losses) -> Result<Optio
             let allowed = given.object("allowed_tools")?.unwrap_or(given);
             let mut names = Vec::new();
             for tool in items(&allowed, "tools")? {
-                if object(&tool)?.get("type").is_some_and(|kind| kind.is("function")) {
+                if object(&tool)?.string("type")?.is_some_and(|kind| kind == "function") {
                     names.push(chosen(&tool)?);
                 } else {
                     losses.meaning("tool_choice", "a tool that only the Responses API has");
