@@ -11,8 +11,11 @@ import time
 
 import client
 import harness
+import pytest
 import store
 from upstream import Answer, Upstream
+
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(600)]
 
 COMPLETION = {
     "id": "chatcmpl-1",
@@ -108,7 +111,7 @@ BUDGETS = [1, 100, 10_000]
 CLIENTS = [1, 16, 128]
 
 
-def test_a_fleet_uses_a_budget_to_its_last_call_and_never_passes_it():
+def test_a_fleet_uses_a_budget_to_its_last_call_and_never_passes_it(figure):
     limits = [
         {**calls(budget), "name": f"of-{budget}", "by": ["header:x-run"], "when": {"model": [f"m{budget}"]}}
         for budget in BUDGETS
@@ -122,8 +125,8 @@ def test_a_fleet_uses_a_budget_to_its_last_call_and_never_passes_it():
                 reached = load.until(lambda: load.passed() >= budget, 60)  # noqa: B023
                 taken, asked = time.monotonic() - started, redis.scripts() - before
                 time.sleep(0.5)  # more is asked for, and there is none
-            line = f"budget {budget:>6}, {clients:>3} clients: {load.statuses.get(200)} calls in {taken:.1f} s"
-            print(f"{line}, {load.statuses.get(429)} refused, {asked} leases asked for, slowest {load.slowest:.2f} s")
+            found = f"{load.passed()} passed in {taken:.1f} s, {load.statuses.get(429)} refused; Redis ran the script {asked} times"
+            figure(f"a budget of {budget}, three Envoys and a Redis", f"{clients} at once", found)
             assert reached and load.passed() == budget == len(provider.arrived) - arrived, load.statuses
             assert set(load.statuses) == {200, 429} and not load.errors, (load.statuses, load.errors[:3])
 
@@ -155,7 +158,7 @@ def test_a_password_is_given_and_a_wrong_one_is_told():
                     assert password not in envoy.log()
 
 
-def test_redis_that_pauses_stops_restarts_or_forgets_costs_no_call_and_no_count():
+def test_redis_that_pauses_stops_restarts_or_forgets_costs_no_call_and_no_count(figure):
     """`deny`, under load: each call is answered in its time, and in the end the budget is used up exactly."""
     budget = 100_000
     policy = store.document([calls(budget)], {"timeout": "500ms"})
@@ -174,7 +177,7 @@ def test_redis_that_pauses_stops_restarts_or_forgets_costs_no_call_and_no_count(
                 heal()
                 passed = load.passed()
                 assert load.until(lambda: load.passed() > passed + 300, 20), (name, load.statuses)  # noqa: B023
-                print(f"Redis {name}: slowest call {slowest:.2f} s, {refused} refused, goes on by itself")
+                figure(f"Redis {name}", "16 at once", f"slowest call {slowest:.2f} s, {refused} refused, goes on by itself")
                 assert slowest < 3, name
             assert set(load.statuses) <= {200, 503} and not load.errors, (load.statuses, load.errors[:3])
         everything = load.passed()
@@ -188,13 +191,14 @@ def test_redis_that_pauses_stops_restarts_or_forgets_costs_no_call_and_no_count(
         # And what nobody uses is given back.
         assert load.until(lambda: redis.leased() == 0, 90), redis.counters()
         assert len(provider.arrived) == everything
+        figure("the same, then flushed", "16 at once", f"{everything} calls, Redis knows {redis.used()}, {redis.leased()} lent in the end")
         posts = [envoy.counters() for envoy in envoys]
         assert all(found["sluice_store_posts_total;outcome=failed"] > 0 for found in posts), posts
         for envoy in envoys:
             assert "the store of limits fails" in envoy.log() and "the store of limits answers again" in envoy.log()
 
 
-def test_an_envoy_that_dies_loses_its_lease_and_no_more_and_a_restart_keeps_the_count():
+def test_an_envoy_that_dies_loses_its_lease_and_no_more_and_a_restart_keeps_the_count(figure):
     budget = 3000
     policy = store.document([calls(budget)])
     with store.Redis() as redis, Upstream(always=OK) as provider:
@@ -214,7 +218,8 @@ def test_an_envoy_that_dies_loses_its_lease_and_no_more_and_a_restart_keeps_the_
             left = budget - used - leased
             assert load.until(lambda: load.passed() >= left, 40), (load.statuses, left)
             time.sleep(1)
-        print(f"of {budget}, {before} calls before all were gone and {load.passed()} after; {used + leased - before} lost with leases")
+        found = f"{before} passed before and {load.passed()} after, {used + leased - before} lost with leases"
+        figure(f"a budget of {budget}, of three Envoys one killed, then all started again", "16 at once", found)
         assert load.passed() == left and before + left <= budget
         assert set(load.statuses) == {200, 429} and not load.errors, (load.statuses, load.errors[:3])
 
