@@ -11,6 +11,7 @@ mod answer;
 pub mod attempt;
 mod elsewhere;
 mod envoy;
+mod fields;
 pub mod gateway;
 mod holding;
 mod limits;
@@ -22,6 +23,7 @@ pub mod settle;
 mod task;
 
 pub use admit::{Brought, Fleet};
+pub use fields::{Bill, Put};
 pub use limits::prepare;
 
 use crate::api::{Api, Asked, Spliced, Written};

@@ -2,7 +2,7 @@
 
 use super::gateway::{Over, Refused};
 use super::holding::Done;
-use super::{Attempted, Call, Chat, Ending, Outcome, Work};
+use super::{Attempted, Bill, Call, Chat, Ending, Outcome, Work};
 use crate::chat::Usage;
 use crate::error::Kind;
 use crate::host::{Host, Millis};
@@ -22,6 +22,8 @@ const MAX_LOGGED: usize = 256;
 pub struct Report {
     /// For the access log.
     pub log: Vec<u8>,
+    /// For Envoy's other filters.
+    pub bill: Option<Bill>,
     pub samples: Vec<Sample>,
     /// Lines for the process's own log.
     pub notes: Vec<String>,
@@ -223,7 +225,7 @@ impl Call {
             cost_usd: cost,
             limits: &done.entries,
         };
-        Report { log: entry.to_json(), samples, notes, messages }
+        Report { log: entry.to_json(), bill: self.bill(charged, cost), samples, notes, messages }
     }
 
     /// Counts the call in the ledger, on the day that it began.

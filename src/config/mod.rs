@@ -56,6 +56,8 @@ pub struct Policy {
     pub limits: Limits,
     /// Whether all calls are added up.
     pub ledger: bool,
+    /// Whether Envoy's other filters are told of each call.
+    pub filter_state: bool,
     /// Where limits are counted for all Envoys; `None`: each counts for itself.
     pub store: Option<Redis>,
     /// What upstream models cost.

@@ -60,6 +60,7 @@ impl<'v> Reader<'v> {
             "authentication",
             "consumers",
             "ledger",
+            "filter_state",
             "limits",
             "store",
             "prices",
@@ -84,6 +85,7 @@ impl<'v> Reader<'v> {
         let limits = self.limits(top, &around);
         Some(Policy {
             consumers,
+            filter_state: self.flag_in(top, "filter_state"),
             ledger: top.get("ledger").is_none_or(|flag| self.boolean(flag) != Some(false)),
             limits,
             store,

@@ -48,9 +48,8 @@ impl Stream {
         if let Some(call) = self.gateway.call().filter(|_| !self.registered) {
             self.registered = true;
             CALLS.with_borrow_mut(|calls| calls.insert(self.id, Rc::clone(call)));
-            if hostcalls::set_property(vec![CALL], Some(&self.id.to_le_bytes())).is_err() {
-                log::error!("Envoy did not take the call's id");
-            }
+            put(CALL, &self.id.to_le_bytes());
+            call.borrow().introduce(&put);
         }
     }
 
@@ -65,6 +64,13 @@ impl Stream {
         let step = self.gateway.resume(failed, &Envoy);
         self.register();
         Some(step)
+    }
+}
+
+#[inline(never)]
+fn put(name: &str, value: &[u8]) {
+    if hostcalls::set_property(vec![name], Some(value)).is_err() {
+        log::error!("Envoy did not take a property");
     }
 }
 
@@ -172,8 +178,9 @@ impl HttpContext for GatewayContext {
     fn on_log(&mut self) {
         let report = settle::report(&self.stream.borrow().gateway.over(), &Envoy);
         if let Some(report) = report {
-            if hostcalls::set_property(vec![LOG], Some(&report.log)).is_err() {
-                log::error!("Envoy did not take the log entry");
+            put(LOG, &report.log);
+            if let Some(bill) = &report.bill {
+                bill.tell(&put);
             }
             for note in &report.notes {
                 log::warn!("sluice: {note}");

@@ -114,6 +114,13 @@ fn gateway() -> Value {
             ),
         ),
         (
+            "filter_state",
+            said(
+                "Whether Envoy's other filters are told of each call, in filter state.",
+                json!({"type": "boolean", "default": false}),
+            ),
+        ),
+        (
             "prices",
             said(
                 "What upstream models cost, in USD per million tokens.",
