@@ -155,5 +155,10 @@ pub fn load(document: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Rol
     reader::read(&node, problems, env)
 }
 
+#[cfg(any(test, fuzzing))]
+mod fuzz;
+#[cfg(any(test, fuzzing))]
+pub use fuzz::fuzz_config;
+
 #[cfg(test)]
 mod tests;

@@ -408,3 +408,53 @@ fn what_a_provider_speaks_is_its_kinds_or_what_is_named() {
     assert!(wrong.iter().any(|p| p.starts_with("providers.p.apis[0]: no such value \"opnai\"")), "{wrong:?}");
     assert!(wrong.iter().any(|p| p.starts_with("providers.p.region: no such field")), "{wrong:?}");
 }
+
+/// Of each place in the document: gone, and of every other type.
+#[test]
+fn the_fuzz_function_holds_on_a_configuration_and_its_mutants() {
+    fn mutants(value: &Value, make: &mut dyn FnMut(Value)) {
+        for other in [Value::Null, json!(-1), json!(1e300), json!(true), json!("x"), json!([1]), json!({"x": [{}]})] {
+            make(other);
+        }
+        match value {
+            Value::Object(members) => {
+                for (name, member) in members {
+                    let mut rest = members.clone();
+                    rest.remove(name);
+                    make(Value::Object(rest.clone()));
+                    mutants(member, &mut |new| {
+                        rest.insert(name.clone(), new);
+                        make(Value::Object(rest.clone()));
+                    });
+                }
+            }
+            Value::Array(items) => {
+                for (at, item) in items.iter().enumerate() {
+                    mutants(item, &mut |new| {
+                        let mut items = items.clone();
+                        items[at] = new;
+                        make(Value::Array(items));
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut document = good();
+    document["limits"] = json!([{"name": "l", "by": ["header:x-a"], "unit": "usd", "amount": 5.5, "window": "1d", "when": {"model": ["*"]}}]);
+    document["prices"] =
+        json!({"gpt-*": {"input": 2.5, "output": 10, "tiers": [{"above": 9, "input": 1, "output": 2}]}});
+    document["consumers"] = json!([{"name": "c", "key_sha256": "9f", "models": ["*"], "tier": "t"}]);
+    document["store"] = json!({"redis": {"cluster": "r", "down": {"local": 0.5}, "timeout": "1s"}});
+    let mut count = 0;
+    mutants(&document, &mut |mutant| {
+        count += 1;
+        fuzz_config(mutant.to_string().as_bytes());
+    });
+    assert!(count > 500, "{count}");
+    let wire = fuzz::fields(&document);
+    for at in 0..wire.len() {
+        fuzz_config(&wire[..at]);
+        fuzz_config(&[&wire[..at], b"\x7f", &wire[at + 1..]].concat());
+    }
+}

@@ -126,5 +126,10 @@ fn hash(head: &[u8]) -> u32 {
     (hash ^ hash >> 15) % COUNT
 }
 
+#[cfg(any(test, fuzzing))]
+mod fuzz;
+#[cfg(any(test, fuzzing))]
+pub use fuzz::fuzz_ledger;
+
 #[cfg(test)]
 mod tests;

@@ -254,3 +254,26 @@ fn names_are_cut_at_a_character() {
     let rows = Ledger(&memory).rows(&Query::default());
     assert_eq!(rows.keys().next().unwrap().names[0], "é".repeat(128));
 }
+
+#[test]
+fn the_fuzz_function_holds_on_pages_and_their_mutants() {
+    let memory = prepared();
+    for day in 0..3 {
+        for model in ["m", "another", ""] {
+            assert!(Ledger(&memory).add(&key("c", model), &Totals([1, 0, 300, 0, 5, u64::MAX, 7, 8]), NOW + day * DAY));
+        }
+    }
+    let pages: Vec<u8> = memory.values.borrow().values().flat_map(|(page, _)| page.clone()).collect();
+    assert!(pages.len() > 100);
+    for day in [0, 1, 2, 255] {
+        for at in 0..pages.len().min(600) {
+            fuzz_ledger(&[&[day], &pages[..at]].concat());
+            fuzz_ledger(&[&[day], &pages[at..]].concat());
+            for byte in [0, 0x7f, 0xff] {
+                let mut mutant = pages.clone();
+                mutant[at] = byte;
+                fuzz_ledger(&[&[day], mutant.as_slice()].concat());
+            }
+        }
+    }
+}

@@ -15,6 +15,9 @@ const FLIGHTS: usize = 4;
 /// Messages that are kept until they can be sent. What has no place is sent again by its counter.
 const MAX_QUEUE: usize = 1000;
 
+/// Why there is no reply, or none to what was asked.
+const NO_ANSWER: &str = "no answer";
+
 /// Ticks in which all pages are looked through for messages that are due.
 const ROUND: u32 = 16;
 
@@ -155,7 +158,7 @@ impl Mail {
         let Some(at) = self.flights.iter().position(|(known, _)| *known == token) else { return delivered };
         let (_, messages) = self.flights.swap_remove(at);
         let mut rest = body.unwrap_or_default();
-        let mut next = || resp::reply(&mut rest).unwrap_or_else(|_| Reply::Error("no answer".to_owned()));
+        let mut next = || resp::reply(&mut rest).unwrap_or_else(|_| Reply::Error(NO_ANSWER.to_owned()));
         if sender.login.is_some()
             && let Reply::Error(why) = next()
         {
@@ -172,11 +175,11 @@ impl Mail {
                     self.queue.push(message);
                     continue;
                 }
-                Reply::Error(why) => {
+                reply => {
+                    let why = if let Reply::Error(why) = reply { why } else { NO_ANSWER.to_owned() };
                     self.done(&message, true);
                     delivered.error.get_or_insert(why);
                 }
-                Reply::Other => self.done(&message, true),
             }
             self.unknown = false;
         }

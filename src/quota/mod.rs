@@ -206,5 +206,10 @@ impl Rule {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+mod fuzz;
+#[cfg(any(test, fuzzing))]
+pub use fuzz::{fuzz_counter, fuzz_resp};
+
 #[cfg(test)]
 mod tests;

@@ -366,3 +366,44 @@ fn an_envoy_has_one_name_until_it_is_started_again() {
     assert_eq!((name.len(), who(&one, &|| b"b".to_vec())), (32, name.clone()));
     assert_ne!(who(&Memory::default(), &|| b"b".to_vec()), name);
 }
+
+/// The bytes, those bytes cut short, and those bytes with one changed.
+fn mutants(seed: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let cut = (0..=seed.len()).map(|len| seed[..len].to_vec());
+    let changed = (0..seed.len()).flat_map(|at| {
+        [0, 0x7f, 0x80, 0xff, b':', b'\r'].map(|byte| {
+            let mut mutant = seed.to_vec();
+            mutant[at] = byte;
+            mutant
+        })
+    });
+    cut.chain(changed)
+}
+
+#[test]
+fn the_fuzz_functions_hold_on_seeds_and_their_mutants() {
+    let answer = "*7\r\n:1795248000000001\r\n:12\r\n:80\r\n:920\r\n:15\r\n:1\r\n:-2\r\n";
+    let seeds =
+        [[answer, answer, answer, "+OK\r\n"].concat(), ["+OK\r\n", answer, "-NOSCRIPT x\r\n", "-ERR y\r\n"].concat()];
+    for seed in &seeds {
+        mutants(seed.as_bytes()).for_each(|mutant| fuzz_resp(&mutant));
+    }
+    // Pages as they are, one with a lease among them, and the counters in them.
+    let memory = Memory::with(1);
+    for unit in [Unit::Requests, Unit::Concurrent, Unit::Usd] {
+        let mut rule = Rule::new("limit", unit, Window::Calendar(1, Span::Day), 100);
+        rule.store = if unit == Unit::Usd { Store::Fleet(Down::Deny) } else { Store::Local };
+        let rule = Rc::new(rule);
+        let asks = [Ask { rule: &rule, slot: rule.slot(&[]) }];
+        let upper = Amounts { requests: 3, concurrent: 1, usd: 9, ..Amounts::default() };
+        let when = When { now: NOW, ttl: 60_000, failed: false };
+        memory.quota().reserve(&asks, &upper, &when, &mut Vec::new());
+    }
+    let pages: Vec<Vec<u8>> = memory.values.borrow().values().map(|(page, _)| page.clone()).collect();
+    let page = pages.into_iter().max_by_key(Vec::len).unwrap();
+    assert!(page.len() > 60, "it holds counters");
+    mutants(&page).for_each(|mutant| fuzz_counter(&mutant));
+    for at in 0..page.len() {
+        fuzz_counter(&page[at..]);
+    }
+}

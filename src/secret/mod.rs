@@ -42,5 +42,10 @@ impl fmt::Debug for Secret {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+mod fuzz;
+#[cfg(any(test, fuzzing))]
+pub use fuzz::fuzz_sealed;
+
 #[cfg(test)]
 mod tests;

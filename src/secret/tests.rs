@@ -175,3 +175,17 @@ fn a_key_to_seal_with_is_32_bytes_of_hex_or_base64() {
         assert!(SealKey::parse(wrong).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn the_fuzz_function_holds_on_the_seeds() {
+    let value = sealed("openai", "sk-1");
+    let key = "1f".repeat(32);
+    for seed in ["", "v1.", &value, &key, "AAAAAAAAAAAAsk-123", "\u{5}aaaaaaaaaaasecret", "Zm9v", "é", " Zg== "] {
+        for end in 0..=seed.len() {
+            fuzz_sealed(&seed.as_bytes()[..end]);
+        }
+    }
+    for byte in 0..=255 {
+        fuzz_sealed(&[&[byte; 12], "sk-1".as_bytes()].concat());
+    }
+}
