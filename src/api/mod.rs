@@ -55,11 +55,11 @@ pub enum Operation {
 pub struct Named {
     pub model: Option<String>,
     pub stream: Option<bool>,
-    /// The stream is wanted in a form that no provider is asked for: it is written anew, also for the same API.
+    /// The answer is wanted in a form that not every provider of the API gives: then it is written anew, also for the same API.
     pub form: Form,
 }
 
-/// The form of a client's stream, for an API that has more than one.
+/// The form of a client's answer, for an API that has more than one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
     /// The API's own.
@@ -67,7 +67,7 @@ pub enum Form {
     Usual,
     /// The events as elements of one JSON array.
     Array,
-    /// Each tool call whole in one event, as Mistral streams it.
+    /// As Mistral answers: each tool call of a stream is whole in one event, embeddings have an id.
     WholeCalls,
 }
 
@@ -95,7 +95,7 @@ pub struct Asked {
     pub created: u64,
     /// The client wants usage in the stream.
     pub stream_usage: bool,
-    /// How the client wants its stream.
+    /// How the client wants its answer.
     pub form: Form,
     /// The answer's text is the arguments of this forced tool: it stood in for a JSON schema.
     pub schema_tool: bool,

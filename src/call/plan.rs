@@ -130,7 +130,7 @@ impl Chat {
 
     /// Whether a provider's answer in that API is the client's as it is.
     pub(super) fn passes(&self, api: &dyn Api, provider: &Provider) -> bool {
-        same(api, self.dialect) && (!self.stream || provider.streams_as(self.asked.form))
+        same(api, self.dialect) && (!self.stream || provider.answers_as(self.asked.form))
     }
 }
 

@@ -96,7 +96,8 @@ impl Chat {
         };
         let format = task.format.served_by(provider.kind.tasks, model)?;
         let api = provider.spoken(crate::api::by_name(format.dialect)?).api;
-        Some(Served { api, format: Some(format), same: format.name == task.format.name })
+        let form = task.format.codec.is_none() || provider.answers_as(self.asked.form);
+        Some(Served { api, format: Some(format), same: form && format.name == task.format.name })
     }
 
     /// The request of a call that is no chat, for one provider.

@@ -265,8 +265,8 @@ impl Provider {
         self.kind.adapt.or(quirks)
     }
 
-    /// Whether its own stream, of the API that it is asked in, has that form.
-    pub fn streams_as(&self, form: Form) -> bool {
+    /// Whether its own answers, in the API that it is asked in, have that form.
+    pub fn answers_as(&self, form: Form) -> bool {
         match form {
             Form::Usual => true,
             Form::Array => false,

@@ -5,14 +5,14 @@
 use super::embed::{Embed, Encoding, Piece, Purpose, complete, raw_vector};
 use super::wire;
 use super::{Answer, Codec, Coding, Given};
-use crate::api::Asked;
+use crate::api::{Asked, Form};
 use crate::chat::Losses;
 use crate::error::Error;
 use crate::json::{Value, quote, write as put};
 
 pub const CODEC: Codec = Codec::Embed(Coding { read, write, read_answer, write_answer });
 
-const KNOWN: &[&str] = &["model", "input", "dimensions", "encoding_format", "input_type", "user"];
+const KNOWN: &[&str] = &["model", "input", "dimensions", "output_dimension", "encoding_format", "input_type", "user"];
 
 const PURPOSES: &[(&str, Purpose)] = &[
     ("query", Purpose::Query),
@@ -59,7 +59,8 @@ fn read(body: Value<'_>) -> Result<Embed, Error> {
     Ok(Embed {
         inputs,
         member: "input",
-        dimensions: body.unsigned("dimensions")?,
+        // Mistral's clients have the other name.
+        dimensions: body.unsigned("dimensions")?.or(body.unsigned("output_dimension")?),
         encodings: vec![encoding],
         purpose,
         user: body.string("user")?.map(Into::into),
@@ -131,6 +132,9 @@ fn write_answer(answer: &Answer<'_>, request: &Embed, asked: &Asked) -> Result<V
     }
     out.push(b']');
     put::text(&mut out, "model", wire::model(answer.model.as_deref(), asked));
+    if asked.form == Form::WholeCalls {
+        put::text(&mut out, "id", answer.id.as_deref().unwrap_or(&asked.id));
+    }
     // Clients of this format need the member, also where the provider counts nothing.
     let tokens = answer.usage.map_or(0, |usage| usage.input);
     put::field(&mut out, "usage");

@@ -13,8 +13,8 @@ macro_rules! at {
 }
 
 fn posted(line: &Line<'_>, path: &str) -> Option<Named> {
-    let (below, _) = openai::below(line.path)?;
-    (line.method == "POST" && below == path).then(Named::default)
+    let (below, form) = openai::below(line.path)?;
+    (line.method == "POST" && below == path).then(|| Named { form, ..Named::default() })
 }
 
 const BASE: Format = Format { usage, ..Format::BASE };
