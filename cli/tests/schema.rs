@@ -77,7 +77,9 @@ fn documents() -> Vec<(String, Value)> {
             let blocks = text.split("```yaml sluice\n").skip(1).filter_map(|rest| rest.split("\n```").next());
             found.extend(blocks.map(|block| (name.clone(), whole(read(block)))));
         } else {
-            roles(&read(&text), &mut |document| found.push((name.clone(), document.clone())));
+            for document in text.split("\n---\n") {
+                roles(&read(document), &mut |document| found.push((name.clone(), document.clone())));
+            }
         }
     }
     found
@@ -232,12 +234,20 @@ fn what_a_schema_can_say_it_refuses_as_the_reader_does() {
         |d| d["limits"][0]["when"] = json!({"models": ["x"]}),
         |d| d["limits"][0]["exceeded"] = json!("queue"),
         |d| d["limits"][0]["exceeded"] = json!({}),
+        |d| d["limits"][1]["store"] = json!("redis"),
+        |d| d["limits"][1]["store"] = json!("remote"),
         |d| d["limits"][0]["thresholds"] = json!([0]),
         |d| d["limits"][0]["thresholds"] = json!([50, 50]),
         |d| d["prices"]["*"] = json!({"input": 1}),
         |d| d["prices"]["*"]["inptu"] = json!(1),
         |d| d["prices"]["*"]["input"] = json!(-1),
         |d| d["prices"]["*"]["tiers"] = json!([{"input": 1}]),
+        |d| d["store"] = json!({}),
+        |d| d["store"]["redis"] = json!({"cluster": "redis", "down": "open"}),
+        |d| d["store"]["redis"]["auth"] = json!({"client": true}),
+        |d| d["store"]["redis"]["prefix"] = json!("{a}"),
+        |d| drop(d["store"]["redis"].as_object_mut().unwrap().remove("auth")),
+        |d| d["store"]["redis"]["down"] = json!({"local": 101}),
         |d| d["prices"]["a*b"] = json!({"input": 1, "output": 1}),
     ];
     let validator = validator();

@@ -2,7 +2,7 @@
 
 use super::find::Found;
 use super::{Strictness, is_plain};
-use crate::tree::{Member, Node, Value};
+use crate::tree::{Node, Value};
 use sluice::config::SEAL_KEY;
 use sluice::secret::{SealKey, Unsealable, open};
 
@@ -49,9 +49,10 @@ impl<'n> Environment<'n> {
             return document.clone();
         }
         let mut document = document.clone();
-        for provider in providers(&mut document) {
-            let Some(auth) = member(&mut provider.value, "auth") else { continue };
-            let Value::Map(fields) = &mut auth.value else { continue };
+        let paths: Vec<Vec<String>> = auths(&document).into_iter().map(|(path, _)| path).collect();
+        for path in paths {
+            let auth = path.iter().try_fold(&mut document, |node, name| member(node, name));
+            let Some(Value::Map(fields)) = auth.map(|auth| &mut auth.value) else { continue };
             for field in fields.iter_mut().filter(|field| field.name == "sealed") {
                 let any = SealKey::new([0; 32]);
                 let is_sealed = |text: &str| open(&any, "", text).err() != Some(Unsealable::Format);
@@ -70,13 +71,13 @@ impl<'n> Environment<'n> {
             return Vec::new();
         }
         let mut warnings = Vec::new();
-        for provider in document.get("providers").map(Node::members).unwrap_or_default() {
+        for (path, auth) in auths(document) {
             for (field, name) in [
-                ("env", provider.value.text_at(&["auth", "env"]).map(str::to_owned)),
-                ("sealed", provider.value.text_at(&["auth", "sealed"]).map(|_| seal_key(document))),
+                ("env", auth.text_at(&["env"]).map(str::to_owned)),
+                ("sealed", auth.text_at(&["sealed"]).map(|_| seal_key(document))),
             ] {
                 let Some(name) = name.filter(|name| self.is_unknown(name)) else { continue };
-                let path = format!("providers.{}.auth.{field}", provider.name);
+                let path = format!("{}.{field}", path.join("."));
                 warnings
                     .push((path, format!("the environment variable {name} is not set here: its value is not checked")));
             }
@@ -98,9 +99,16 @@ fn member<'m>(node: &'m mut Node, name: &str) -> Option<&'m mut Node> {
     members.iter_mut().rev().find(|member| member.name == name).map(|member| &mut member.value)
 }
 
-fn providers(document: &mut Node) -> &mut [Member] {
-    match member(document, "providers").map(|node| &mut node.value) {
-        Some(Value::Map(members)) => members,
-        _ => &mut [],
-    }
+/// Every credential's mapping, with its path: of providers, and of the store.
+fn auths(document: &Node) -> Vec<(Vec<String>, &Node)> {
+    let providers = document.get("providers").map(Node::members).unwrap_or_default();
+    let providers =
+        providers.iter().map(|provider| vec!["providers".to_owned(), provider.name.clone(), "auth".to_owned()]);
+    let store = ["store", "redis", "auth"].map(str::to_owned).to_vec();
+    let at = |path: Vec<String>| {
+        let names: Vec<&str> = path.iter().map(String::as_str).collect();
+        let auth = document.at(&names)?;
+        Some((path, auth))
+    };
+    providers.chain([store]).filter_map(at).collect()
 }

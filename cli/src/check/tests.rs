@@ -222,3 +222,14 @@ fn a_sealed_value_is_checked_as_far_as_it_can_be() {
     let found = check("sk-1", Strictness::Ignore);
     assert_eq!(found, ["3:32: providers.openai.auth.sealed: is no sealed value: `sluice seal` makes one"]);
 }
+
+#[test]
+fn the_password_of_the_store_is_checked_like_a_key() {
+    let text = "role: gateway\nproviders: {openai: {api: openai}}\nmodels: [{name: m, targets: [{provider: openai}]}]\nstore:\n  redis: {cluster: redis, auth: {env: SLUICE_TEST_NOT_SET}}\n";
+    let report = file("a.yaml", text, Strictness::Warn).unwrap();
+    let found: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+    let unset = "5:34: warning: store.redis.auth.env: the environment variable SLUICE_TEST_NOT_SET is not set here: its value is not checked";
+    assert_eq!(found, [unset]);
+    let sealed = text.replace("env: SLUICE_TEST_NOT_SET", "sealed: v1.AAAAAAAAAAAAAAAAfdeY7z4v3wxEvy9IiEMkAHwh_L4");
+    assert!(lines("a.yaml", &sealed).is_empty());
+}

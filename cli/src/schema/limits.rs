@@ -29,7 +29,8 @@ pub fn definitions() -> Map<String, Value> {
 fn store() -> Value {
     let local = json!({"type": "number", "minimum": 0.1, "maximum": 100});
     let share = object(vec![("local", said("Percent of the amount, in each Envoy.", local))], &["local"]);
-    let redis = object(
+    let auth = json!({"allOf": [refer("auth")], "not": {"required": ["client"]}});
+    let mut redis = object(
         vec![
             ("cluster", said("The Envoy cluster by which Redis is reached.", refer("text"))),
             (
@@ -37,7 +38,7 @@ fn store() -> Value {
                 said("Before every key.", json!({"type": "string", "pattern": "^[^{}]{0,64}$", "default": "sluice:"})),
             ),
             ("username", said("Of Redis's AUTH.", json!({"type": "string"}))),
-            ("auth", said("The password of Redis's AUTH.", refer("auth"))),
+            ("auth", said("The password of Redis's AUTH; `sluice seal --provider store.redis` seals it.", auth)),
             ("timeout", said("How long Redis may take: 10ms to 10s.", refer("duration"))),
             (
                 "down",
@@ -49,6 +50,11 @@ fn store() -> Value {
         ],
         &["cluster"],
     );
+    if let Value::Object(members) = &mut redis {
+        let named = json!({"required": ["username"], "properties": {"username": {"minLength": 1}}});
+        members.insert("if".to_owned(), named);
+        members.insert("then".to_owned(), json!({"required": ["auth"]}));
+    }
     object(vec![("redis", said("One Redis for all Envoys that use it.", redis))], &["redis"])
 }
 
@@ -124,6 +130,7 @@ fn limit(by: bool) -> Value {
                 {"if": unit("usd"), "then": {"properties": {"amount": refer("dollars")}}, "else": {"properties": {"amount": refer("count")}}},
                 {"if": unit("concurrent"), "then": {"not": {"anyOf": [{"required": ["window"]}, {"required": ["sliding"]}]}}},
                 {"not": {"required": ["window", "sliding"]}},
+                {"not": {"required": ["sliding", "store"], "properties": {"store": {"const": "redis"}}}},
             ]),
         );
     }
