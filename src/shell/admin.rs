@@ -1,20 +1,13 @@
 use super::host::Envoy;
 use super::{read_headers, root, send};
 use crate::admin;
-use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, MapType};
 
-/// Answers every request by itself.
-pub struct AdminContext;
-
-impl Context for AdminContext {}
-
-impl HttpContext for AdminContext {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
-        let headers = read_headers(MapType::HttpRequestHeaders);
-        let (method, target) = (headers.text(":method"), headers.text(":path"));
-        let (method, target) = (method.unwrap_or_default(), target.unwrap_or_default());
-        send(&admin::answer(method, target, &root::gateways(), &Envoy));
-        Action::Pause
-    }
+/// Answers a request by itself.
+pub fn request_headers() -> Action {
+    let headers = read_headers(MapType::HttpRequestHeaders);
+    let (method, target) = (headers.text(":method"), headers.text(":path"));
+    let (method, target) = (method.unwrap_or_default(), target.unwrap_or_default());
+    send(&admin::answer(method, target, &root::gateways(), &Envoy));
+    Action::Pause
 }

@@ -7,7 +7,6 @@ use crate::config::Policy;
 use crate::host::Millis;
 use crate::quota::Message;
 use proxy_wasm::hostcalls;
-use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -124,10 +123,8 @@ impl Drop for GatewayContext {
     }
 }
 
-impl Context for GatewayContext {}
-
-impl HttpContext for GatewayContext {
-    fn on_http_request_headers(&mut self, _: usize, end: bool) -> Action {
+impl GatewayContext {
+    pub fn request_headers(&mut self, end: bool) -> Action {
         let headers = read_headers(MapType::HttpRequestHeaders);
         let mut stream = self.stream.borrow_mut();
         let step = stream.gateway.request_headers(headers, end, &Envoy);
@@ -136,7 +133,7 @@ impl HttpContext for GatewayContext {
         self.request_step(step)
     }
 
-    fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
+    pub fn request_body(&mut self, size: usize, end: bool) -> Action {
         match (self.body_done, end) {
             // What is passed on may wait for its limits.
             (true, _) if self.waits() => Action::Pause,
@@ -146,7 +143,7 @@ impl HttpContext for GatewayContext {
         }
     }
 
-    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+    pub fn request_trailers(&mut self) -> Action {
         // With trailers no body callback has the end.
         match self.body_done {
             true if self.waits() => return Action::Pause,
@@ -156,7 +153,7 @@ impl HttpContext for GatewayContext {
         self.whole_body(super::ALL)
     }
 
-    fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
+    pub fn response_headers(&mut self, end: bool) -> Action {
         let read = || read_headers(MapType::HttpResponseHeaders);
         let step = self.stream.borrow_mut().gateway.response_headers(end, &read, &Envoy);
         put_headers(MapType::HttpResponseHeaders, &step);
@@ -166,7 +163,7 @@ impl HttpContext for GatewayContext {
         action(step.next)
     }
 
-    fn on_http_response_body(&mut self, _: usize, _: bool) -> Action {
+    pub fn response_body(&mut self) -> Action {
         match std::mem::replace(&mut self.replacement, Replacement::Written) {
             Replacement::None => self.replacement = Replacement::None,
             Replacement::Due(body) => write_body(BufferType::HttpResponseBody, &body),
@@ -175,7 +172,7 @@ impl HttpContext for GatewayContext {
         Action::Continue
     }
 
-    fn on_log(&mut self) {
+    pub fn log(&mut self) {
         let report = settle::report(&self.stream.borrow().gateway.over(), &Envoy);
         if let Some(report) = report {
             put(LOG, &report.log);

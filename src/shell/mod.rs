@@ -6,6 +6,7 @@
 //! May use: admin, call, config, host, http, quota, route, telemetry.
 
 mod admin;
+mod filter;
 mod gateway;
 mod host;
 mod provider;

@@ -3,7 +3,6 @@ use super::{action, put_headers, read_body, read_headers, write_body};
 use crate::call::attempt::{Attempt, Place};
 use crate::call::{Next, Step};
 use proxy_wasm::hostcalls;
-use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType};
 use std::rc::Rc;
 
@@ -56,10 +55,8 @@ fn text(path: &[&str]) -> Option<String> {
     String::from_utf8(value).ok().filter(|text| !text.is_empty())
 }
 
-impl Context for ProviderContext {}
-
-impl HttpContext for ProviderContext {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
+impl ProviderContext {
+    pub fn request_headers(&mut self) -> Action {
         let id = hostcalls::get_property(vec![super::gateway::CALL]).ok().flatten();
         let id = id.and_then(|id| id.try_into().ok()).map(u64::from_le_bytes);
         // A request that did not come through a gateway is none of ours.
@@ -78,7 +75,7 @@ impl HttpContext for ProviderContext {
         action(step.next)
     }
 
-    fn on_http_request_body(&mut self, _: usize, _: bool) -> Action {
+    pub fn request_body(&mut self) -> Action {
         // The new body goes out with the first bytes of the old one, the rest of which is dropped.
         match std::mem::replace(&mut self.request, Body::Written) {
             Body::AsItCame => self.request = Body::AsItCame,
@@ -88,13 +85,13 @@ impl HttpContext for ProviderContext {
         Action::Continue
     }
 
-    fn on_http_response_headers(&mut self, _: usize, end: bool) -> Action {
+    pub fn response_headers(&mut self, end: bool) -> Action {
         let Some(attempt) = &mut self.attempt else { return Action::Continue };
         let step = attempt.response_headers(read_headers(MapType::HttpResponseHeaders), end, &Envoy);
         self.answer(step, 0)
     }
 
-    fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
+    pub fn response_body(&mut self, size: usize, end: bool) -> Action {
         let Some(attempt) = &mut self.attempt else { return Action::Continue };
         self.buffered = true;
         if !end && self.held == 0 && attempt.awaits_all(size) {
@@ -108,7 +105,7 @@ impl HttpContext for ProviderContext {
         self.answer(step, size)
     }
 
-    fn on_http_response_trailers(&mut self, _: usize) -> Action {
+    pub fn response_trailers(&mut self) -> Action {
         let Some(attempt) = &mut self.attempt else { return Action::Continue };
         // Only bytes that Envoy still holds can be replaced now.
         let unread = self.held == 0 && attempt.awaits_all(0);

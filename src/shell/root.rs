@@ -1,8 +1,9 @@
-use super::admin::AdminContext;
+use super::filter::Filter;
 use super::gateway::GatewayContext;
 use super::host::Envoy;
 use super::provider::ProviderContext;
 use super::store::{Store, seed};
+
 use crate::call::prepare;
 use crate::config::{self, Policy, Role};
 use crate::route::Cooldowns;
@@ -99,13 +100,13 @@ impl RootContext for Root {
     }
 
     fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
-        Some(match &self.role {
+        Some(Box::new(match &self.role {
             Configured::Gateway(policy, store) => {
-                Box::new(GatewayContext::new(Rc::clone(policy), context, store.clone()))
+                Filter::Gateway(GatewayContext::new(Rc::clone(policy), context, store.clone()))
             }
-            Configured::Admin => Box::new(AdminContext),
-            Configured::Provider(provider) => Box::new(ProviderContext::new(provider.clone())),
-            Configured::Not => Box::new(ProviderContext::new(None)),
-        })
+            Configured::Admin => Filter::Admin,
+            Configured::Provider(provider) => Filter::Provider(ProviderContext::new(provider.clone())),
+            Configured::Not => Filter::Provider(ProviderContext::new(None)),
+        }))
     }
 }
