@@ -141,7 +141,7 @@ impl Gateway {
         let holding = policy.limits.of(&caller).filter(|limit| !but.is_some_and(|but| Rc::ptr_eq(but, limit)));
         let (of_providers, of_all): (Vec<_>, Vec<_>) = holding.cloned().partition(|limit| limit.is_by_provider());
         let counts = of_providers.iter().chain(&of_all).any(|limit| limit.counts_tokens());
-        if of_providers.is_empty() && of_all.is_empty() {
+        if of_providers.is_empty() && of_all.is_empty() && but.is_none() {
             return Ok(Room::Enough);
         }
         let now = host.now();
