@@ -22,7 +22,7 @@ fn read(path: &str) -> String {
 /// Every page: those at the top, in `docs`, and beside tests.
 fn pages() -> Vec<String> {
     let mut pages = Vec::new();
-    for dir in ["", "docs", "docs/translation", "tests/corpus", "tests/standin", "tests/scenarios", "tests/golden/sse"]
+    for dir in ["", "docs", "docs/translation", "examples", "tests/corpus", "tests/standin", "tests/scenarios", "tests/golden/sse"]
     {
         for entry in fs::read_dir(root().join(dir)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
@@ -146,6 +146,24 @@ fn the_shipped_configurations_are_taken() {
             assert_eq!(problems(&role), Vec::<String>::new(), "{file}");
         }
     }
+}
+
+#[test]
+fn the_examples_are_taken() {
+    let mut files = 0;
+    for entry in fs::read_dir(root().join("examples")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name.ends_with(".yaml") {
+            files += 1;
+            let text = read(&format!("examples/{name}"));
+            assert!(text.starts_with("# "), "examples/{name} does not say what it is for");
+            let document: Value = serde_yaml_ng::from_str(&text).unwrap();
+            let named = |_: &str| Some("key".to_owned());
+            let problems = sluice::config::load(document.to_string().as_bytes(), &named).err().unwrap_or_default();
+            assert!(problems.is_empty(), "examples/{name}: {problems:?}");
+        }
+    }
+    assert!(files >= 8, "{files}");
 }
 
 /// A heading's name in a link, as code forges make it.
