@@ -22,8 +22,16 @@ fn read(path: &str) -> String {
 /// Every page: those at the top, in `docs`, and beside tests.
 fn pages() -> Vec<String> {
     let mut pages = Vec::new();
-    for dir in ["", "docs", "docs/translation", "examples", "tests/corpus", "tests/standin", "tests/scenarios", "tests/golden/sse"]
-    {
+    for dir in [
+        "",
+        "docs",
+        "docs/translation",
+        "examples",
+        "tests/corpus",
+        "tests/standin",
+        "tests/scenarios",
+        "tests/golden/sse",
+    ] {
         for entry in fs::read_dir(root().join(dir)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             if name.ends_with(".md") {

@@ -1,4 +1,4 @@
-//! Limits under load and in any order: used up to the last unit that fits, never passed, and settled to the truth.
+//! Limits under load: used up to the last unit that fits, never passed, and settled to the truth. In any order: `quota_orders.rs`.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 #![expect(clippy::arithmetic_side_effects, reason = "numbers of a test are small")]
@@ -119,101 +119,6 @@ fn workers_use_a_budget_up_and_never_pass_it() {
     for budget in [1, 100, 10_000] {
         for pages in [1, 64] {
             hammer(budget, pages);
-        }
-    }
-}
-
-/// What a budget must come to, kept by the simplest of means: every reservation by itself.
-struct Open {
-    held: Reservation,
-    start: Millis,
-    due: Millis,
-    upper: u64,
-}
-
-/// Any order of reserving, settling, extending, losing a call, and time; with workers that are first now and then.
-#[test]
-fn in_any_order_settled_is_the_truth_and_no_admission_passes_the_limit() {
-    for seed in 1..=300_u64 {
-        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let envoy = Envoy::default();
-        Table::prepare(&envoy, 1 << random.below(3));
-        let windows = ["1s", "1m", "1h", "1d", "1mo", "none"].map(|text| Window::calendar(text).unwrap());
-        let window = windows[random.below(6) as usize];
-        let amount = [1, 100, 10_000][random.below(3) as usize];
-        let rule = Rc::new(Rule::new("limit", Unit::Tokens, window, amount));
-        let asks = [Ask { rule: &rule, slot: rule.slot(&[("team", "a")]) }];
-        let mut now = NOW + random.below(86_400_000);
-        let mut open: Vec<Open> = Vec::new();
-        // By the window's start: settled, and what of it was more than is bounded by a reservation.
-        let mut truth: BTreeMap<Millis, (u64, u64)> = BTreeMap::new();
-        let start = |now| match window {
-            Window::Total => 0,
-            // Windows are aligned: the start is found by the one window's own word, not by the counter's.
-            _ => window.piece(now).start,
-        };
-        for _ in 0..300 {
-            let quota = Quota::new(Table::open(&envoy));
-            now += [0, 1, 900, 20_000, 50_000][random.below(5) as usize];
-            open.retain(|call| call.start == start(now) || random.below(3) > 0);
-            match random.below(10) {
-                0..=4 => {
-                    let upper = 1 + random.below(amount.div_ceil(2));
-                    let ttl = 1000 + random.below(300_000);
-                    let when = When { now, ttl, failed: false };
-                    let settled = truth.get(&start(now)).map_or(0, |(settled, _)| *settled);
-                    let in_window = open.iter().filter(|call| call.start == start(now));
-                    let live: u64 = in_window.clone().filter(|call| call.due > now).map(|call| call.upper).sum();
-                    match quota.reserve(&asks, &amounts(upper), &when, &mut Vec::new()) {
-                        Reserved::Held(held) => {
-                            assert!(
-                                settled + live + upper <= amount,
-                                "{seed}: {settled} + {live} + {upper} of {amount}"
-                            );
-                            open.push(Open { held, start: start(now), due: now + ttl, upper });
-                        }
-                        Reserved::Refused(refusal) => {
-                            let known = quota.taken(&rule, asks[0].slot, now).unwrap();
-                            assert!(known.0 + known.1 + upper > amount, "{seed}: {refusal:?} at {known:?}");
-                            assert_eq!(known.0, settled, "{seed}");
-                            assert!(known.1 >= live, "{seed}");
-                        }
-                        Reserved::Ask => panic!("there is no store"),
-                    }
-                }
-                5..=7 if !open.is_empty() => {
-                    let call = open.swap_remove(random.below(open.len() as u64) as usize);
-                    let tokens = random.below(call.upper + 1);
-                    let settled = quota.settle(call.held, &used(tokens), now, &mut Vec::new());
-                    assert!(settled.left.is_none() && settled.lost == 0);
-                    assert_eq!(settled.late > 0, call.start != start(now), "{seed}");
-                    let known = truth.entry(call.start).or_default();
-                    known.0 += tokens;
-                    if call.due <= now {
-                        known.1 += tokens;
-                    }
-                }
-                8 if !open.is_empty() => {
-                    let index = random.below(open.len() as u64) as usize;
-                    let call = &mut open[index];
-                    // A call that had lapsed and is extended is there again, room or none.
-                    if call.due > now {
-                        let ttl = 1000 + random.below(300_000);
-                        quota.extend(&mut call.held, &When { now, ttl, failed: false });
-                        call.due = call.due.max(now + ttl);
-                    }
-                }
-                // The call is lost: its worker's VM trapped.
-                _ if !open.is_empty() => drop(open.swap_remove(0)),
-                _ => {}
-            }
-            let settled = truth.get(&start(now)).copied().unwrap_or_default();
-            let known = quota.taken(&rule, asks[0].slot, now).unwrap();
-            assert_eq!(known.0, settled.0, "{seed}: settled is the truth");
-            assert!(known.0 + known.1 <= amount + settled.1, "{seed}: {known:?} of {amount}, {settled:?}");
-            let live: u64 =
-                open.iter().filter(|call| call.start == start(now) && call.due > now).map(|call| call.upper).sum();
-            assert!(known.1 >= live, "{seed}: what is open is held");
         }
     }
 }
