@@ -162,7 +162,7 @@ use Media::{Anthropic, AnthropicLarge, Gemini, Gemini3, Generic, OpenAi};
 /// the others set by hand from all of them.
 static RULES: &[Rule] = &[
     // Exact: 3 + Σ(3 + role + content), the constant 2 from o1 and gpt-5 on.
-    exact(&["gpt-oss"], O200k, Generic, [64, 5, 5, 0, 22, 5, 10, 2, 4, 2]),
+    exact(&["gpt-oss"], O200k, Generic, [64, 5, 5, 0, 22, 5, 10, 2, 4, 72]),
     exact(&["gpt-4o", "chatgpt-4o", "gpt-4.1", "gpt-4.5"], O200k, OpenAi, [3, 4, 4, 0, 17, 0, 0, 3, 4, 10]),
     exact(
         &["gpt-5", "gpt-6", "o1", "o3", "o4", "codex", "computer-use"],
@@ -225,17 +225,25 @@ static RULES: &[Rule] = &[
     rule(&["llama"], Generic, [6, 4, 4, 0, 680, 0, 5, 10, 10, 20], [100, 100, 102, 40, 102, 135, 140]),
     rule(&["nova-2"], Generic, [5, 3, 3, 0, 855, 0, 8, 12, 12, 20], [120, 100, 105, 100, 110, 140, 150]),
     rule(&["nova"], Generic, [0, 2, 0, 0, 360, 0, 5, 12, 12, 20], [120, 100, 115, 100, 125, 140, 150]),
+    // The small ones are told more before the call begins.
     rule(
-        &["mistral", "mixtral", "ministral", "magistral", "pixtral", "codestral", "devstral"],
+        &["mistral-small", "magistral"],
+        Generic,
+        [12, 2, 1, 0, 16, 0, 15, 12, 8, 20],
+        [115, 100, 108, 100, 115, 135, 140],
+    ),
+    rule(
+        &["mistral", "mixtral", "ministral", "pixtral", "codestral", "devstral"],
         Generic,
         [3, 2, 1, 0, 16, 0, 15, 12, 8, 20],
         [115, 100, 108, 100, 115, 135, 140],
     ),
     rule(&["deepseek-v4"], Generic, [80, 3, 0, 0, 230, 0, 10, 35, 25, 20], [120, 100, 102, 50, 104, 140, 105]),
-    rule(&["deepseek"], Generic, [1, 3, 0, 0, 150, 0, 20, 35, 25, 20], [120, 100, 104, 50, 106, 140, 105]),
-    rule(&["qwen"], Generic, [4, 5, 3, 0, 150, 0, 90, 12, 8, 20], [110, 100, 105, 100, 105, 135, 105]),
+    rule(&["deepseek"], Generic, [2, 3, 0, 0, 160, 0, 20, 35, 25, 20], [130, 100, 104, 50, 106, 140, 105]),
+    rule(&["qwen"], Generic, [7, 5, 3, 0, 150, 0, 90, 12, 8, 85], [110, 100, 105, 100, 105, 135, 105]),
     rule(&["command-r7b"], Generic, [490, 5, 25, 0, 910, 0, 10, 25, 25, 20], [130, 100, 102, 100, 102, 120, 115]),
     rule(&["command"], Generic, [195, 5, 4, 0, 660, 0, 10, 25, 25, 20], [130, 100, 102, 100, 102, 120, 115]),
+    rule(&["glm-5"], Generic, [9, 4, 2, 0, 110, 0, 10, 15, 8, 20], [110, 100, 107, 60, 107, 140, 140]),
     rule(&["glm"], Generic, [6, 4, 2, 0, 110, 0, 10, 15, 8, 20], [110, 100, 107, 60, 107, 140, 140]),
 ];
 
