@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::json::{Body, Edit, Value};
 use crate::quota::Amounts;
 use crate::task::{Operation, Shape};
-use crate::tokens::{self, Budget, Count, Model};
+use crate::tokens::{Budget, Count, Model, Prompt};
 use std::rc::Rc;
 
 /// Bytes of audio or of an image for each token it comes to at least: audio of 16 kbit/s, the least that is in use, has 2,000
@@ -50,6 +50,9 @@ impl Call {
         // The first target's model is counted as well as it can be; all others within as much again.
         let (mut first, mut rest) = (Budget::CALL, Budget::CALL);
         let mut counted: Vec<(Model, Count)> = Vec::new();
+        let several = plan.len() > 1;
+        let mut prompt =
+            request.as_deref().map(|request| if several { Prompt::shared(request) } else { Prompt::new(request) });
         for planned in &mut plan {
             let Some(target) = targets.get(planned.target) else { continue };
             let Some(provider) = policy.providers.get(target.provider) else { continue };
@@ -61,8 +64,8 @@ impl Call {
             let known = counted.iter().find(|(other, _)| other.counts_like(&model)).map(|(_, count)| *count);
             planned.input = known.unwrap_or_else(|| {
                 let budget = if counted.is_empty() { &mut first } else { &mut rest };
-                let count = match &request {
-                    Some(request) => tokens::prompt(request, model, budget),
+                let count = match &mut prompt {
+                    Some(prompt) => prompt.count(model, budget),
                     None => chat.task_input(model, budget),
                 };
                 counted.push((model, count));

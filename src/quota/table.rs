@@ -107,7 +107,7 @@ impl<'a> Table<'a> {
 
     fn load(&self, index: u32) -> Page {
         let (bytes, cas) = PAGES.load(self.shared, index);
-        Page { index, bytes, cas, ..Page::default() }.read()
+        Page::of(index, bytes, cas).read()
     }
 
     /// The counter of a key, brought to now; a new one if there is none. `crowded`: straight to the shared one.
@@ -208,14 +208,6 @@ struct Page {
     broken_at: Millis,
 }
 
-impl Default for Page {
-    fn default() -> Self {
-        let bytes = PAGES.empty.to_vec();
-        let (full_at, open_full_at, broken_at) = (0, 0, 0);
-        Self { index: 0, bytes, cas: 0, entries: 4, count: 0, ok: true, full_at, open_full_at, broken_at }
-    }
-}
-
 struct Entry<'p> {
     slot: Slot,
     ends: Millis,
@@ -225,6 +217,11 @@ struct Entry<'p> {
 }
 
 impl Page {
+    fn of(index: u32, bytes: Vec<u8>, cas: u32) -> Self {
+        let (full_at, open_full_at, broken_at) = (0, 0, 0);
+        Self { index, bytes, cas, entries: 4, count: 0, ok: true, full_at, open_full_at, broken_at }
+    }
+
     fn read(mut self) -> Self {
         self.ok = self.head().is_some_and(|(entries, [full_at, open_full_at, broken_at])| {
             self.entries = entries;

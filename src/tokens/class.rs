@@ -19,7 +19,7 @@ static CLASSES: &[u8] = include_bytes!("classes.bin");
 /// Blocks of 128 code points, from 0 to 0x10FFFF.
 const BLOCKS: usize = 0x11_0000 >> 7;
 
-static ASCII: [u8; 128] = ascii();
+pub static ASCII: [u8; 128] = ascii();
 
 const fn ascii() -> [u8; 128] {
     let mut classes = [OTHER; 128];

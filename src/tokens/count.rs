@@ -72,15 +72,32 @@ impl Count {
     }
 }
 
+/// What is added up over the pieces of a text.
+pub(super) trait Sum: Copy + Default {
+    fn add(&mut self, piece: &[u8], tokens: u64);
+
+    fn plus(&mut self, other: &Self);
+}
+
+impl Sum for u64 {
+    fn add(&mut self, _: &[u8], tokens: u64) {
+        *self = self.saturating_add(tokens);
+    }
+
+    fn plus(&mut self, other: &Self) {
+        *self = self.saturating_add(*other);
+    }
+}
+
 /// The tokens of a text, however long that takes. What looks like a special token is text like any other.
 pub fn count(encoding: Encoding, text: &str) -> u64 {
     let text = text.as_bytes();
-    walk(encoding, text, 0..text.len(), &mut Budget(u64::MAX), 0, &|_, tokens| tokens).0
+    walk::<u64>(encoding, text, 0..text.len(), &mut Budget(u64::MAX), 0).0
 }
 
 /// The tokens of a text, exact if the budget reaches for it.
 pub fn count_within(encoding: Encoding, text: &str, budget: &mut Budget) -> Count {
-    measure(encoding, text, budget, 1, &|_, tokens| tokens)
+    Measured::<u64>::of(encoding, text, budget).count(1, |tokens| *tokens)
 }
 
 /// Parts of a rest that are looked at to say what it likely comes to.
@@ -89,44 +106,54 @@ const SAMPLES: usize = 8;
 /// Most bytes of such a part.
 const SAMPLE: usize = 512;
 
-/// The sum of what `weigh` says of each piece and its tokens. `most`: what it says at most of a byte.
-pub(super) fn measure(
-    encoding: Encoding,
-    text: &str,
-    budget: &mut Budget,
-    most: u64,
-    weigh: &impl Fn(&[u8], u64) -> u64,
-) -> Count {
-    // What the budget cannot reach is not even looked at: a piece may be as long as the text. Each byte has its cost and an
-    // eighth is kept, so what is counted ends well before what was seen does.
-    let reach = usize::try_from(budget.0 / BYTE_COST).unwrap_or(usize::MAX);
-    let seen = text.get(..boundary(text, reach)).unwrap_or(text);
-    let (sum, end) = walk(encoding, seen.as_bytes(), 0..seen.len(), budget, budget.0 >> 3, weigh);
-    let rest = text.get(end..).unwrap_or_default();
-    if rest.is_empty() {
-        return Count::Exact(sum);
+/// A text as far as a budget reached.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Measured<S> {
+    /// Of the pieces from its start on, and how many bytes they have.
+    sum: S,
+    read: u64,
+    /// Of parts of the rest, and how many bytes they have.
+    sampled: S,
+    of: u64,
+    rest: u64,
+}
+
+impl<S: Sum> Measured<S> {
+    pub fn of(encoding: Encoding, text: &str, budget: &mut Budget) -> Self {
+        // What the budget cannot reach is not even looked at: a piece may be as long as the text. Each byte has its cost and an
+        // eighth is kept, so what is counted ends well before what was seen does.
+        let reach = usize::try_from(budget.0 / BYTE_COST).unwrap_or(usize::MAX);
+        let seen = text.get(..boundary(text, reach)).unwrap_or(text);
+        let (sum, end) = walk::<S>(encoding, seen.as_bytes(), 0..seen.len(), budget, budget.0 >> 3);
+        let rest = text.get(end..).unwrap_or_default();
+        let mut measured = Self { sum, read: end as u64, sampled: S::default(), of: 0, rest: rest.len() as u64 };
+        let step = rest.len() / SAMPLES;
+        for sample in (0..SAMPLES).filter(|_| step > 0) {
+            let from = boundary(rest, sample.saturating_mul(step));
+            let to = boundary(rest, from.saturating_add(step.min(SAMPLE)));
+            let (part, read) = walk::<S>(encoding, rest.as_bytes(), from..to, budget, 0);
+            measured.sampled.plus(&part);
+            measured.of = measured.of.saturating_add(read.saturating_sub(from) as u64);
+        }
+        measured
     }
-    let (mut sampled, mut of) = (0_u64, 0_u64);
-    let step = rest.len() / SAMPLES;
-    for sample in 0..SAMPLES {
-        let from = boundary(rest, sample.saturating_mul(step));
-        let to = boundary(rest, from.saturating_add(step.min(SAMPLE)));
-        let (part, read) = walk(encoding, rest.as_bytes(), from..to, budget, 0, weigh);
-        sampled = sampled.saturating_add(part);
-        of = of.saturating_add(read.saturating_sub(from) as u64);
+
+    /// `value` of what was added up; `most`: of a byte at most.
+    pub fn count(&self, most: u64, value: impl Fn(&S) -> u64) -> Count {
+        let sum = value(&self.sum);
+        if self.rest == 0 {
+            return Count::Exact(sum);
+        }
+        // Nothing read at all: three bytes a token.
+        let (part, of) = match (self.of, self.read) {
+            (0, 0) => (most, 3),
+            (0, read) => (sum, read),
+            (of, _) => (value(&self.sampled), of),
+        };
+        let upper = self.rest.saturating_mul(most);
+        let likely = self.rest.saturating_mul(part).div_ceil(of.max(1)).min(upper);
+        Count::estimate(sum.saturating_add(likely), sum.saturating_add(upper))
     }
-    // Nothing read at all: three bytes a token.
-    let (part, of) = if of > 0 {
-        (sampled, of)
-    } else if end > 0 {
-        (sum, end as u64)
-    } else {
-        (most, 3)
-    };
-    let rest = rest.len() as u64;
-    let upper = rest.saturating_mul(most);
-    let likely = rest.saturating_mul(part).div_ceil(of.max(1)).min(upper);
-    Count::estimate(sum.saturating_add(likely), sum.saturating_add(upper))
 }
 
 /// The last place between two characters up to `at`.
@@ -135,17 +162,10 @@ fn boundary(text: &str, at: usize) -> usize {
 }
 
 /// Counts the pieces of a range while more than `floor` of the budget is left. The sum, and where it ends.
-#[inline(always)]
-fn walk(
-    encoding: Encoding,
-    text: &[u8],
-    range: Range<usize>,
-    budget: &mut Budget,
-    floor: u64,
-    weigh: &impl Fn(&[u8], u64) -> u64,
-) -> (u64, usize) {
+#[inline(never)]
+fn walk<S: Sum>(encoding: Encoding, text: &[u8], range: Range<usize>, budget: &mut Budget, floor: u64) -> (S, usize) {
     let text = text.get(..range.end).unwrap_or(text);
-    let (mut at, mut sum) = (range.start, 0_u64);
+    let (mut at, mut sum) = (range.start, S::default());
     let mut left = budget.0.saturating_sub(floor);
     let spare = budget.0.saturating_sub(left);
     while at < text.len() {
@@ -162,7 +182,7 @@ fn walk(
             break;
         }
         left = left.saturating_sub(cost);
-        sum = sum.saturating_add(weigh(text.get(at..end).unwrap_or_default(), tokens));
+        sum.add(text.get(at..end).unwrap_or_default(), tokens);
         at = end;
     }
     budget.0 = left.saturating_add(spare);

@@ -33,7 +33,7 @@ mod weigh;
 pub use count::{Budget, Count, count, count_within};
 pub use counter::Counter;
 pub use model::Model;
-pub use prompt::prompt;
+pub use prompt::{Prompt, prompt};
 
 /// A published vocabulary with its way of cutting text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

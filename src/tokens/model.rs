@@ -1,8 +1,9 @@
 //! Which rules a model counts by, from its name.
 
-use super::count::{Budget, Count, count_within};
+use super::Encoding;
+use super::count::{Budget, Count, Measured, count_within};
 use super::media::Media;
-use super::{Encoding, weigh};
+use super::weigh::{self, Tally};
 
 /// How a model counts. Made from its upstream name.
 #[derive(Clone, Copy, Debug)]
@@ -24,16 +25,19 @@ pub(super) enum Size {
 impl Model {
     /// A vendor's or a host's prefix is passed over: `openai/gpt-4o`, `us.anthropic.claude-…`, `ft:gpt-4o-mini:…`.
     pub fn named(name: &str) -> Self {
-        let name: String = name.chars().take(MAX_NAME).map(|c| c.to_ascii_lowercase()).collect();
-        let rule = RULES.iter().find(|rule| rule.names.iter().any(|known| found(&name, known))).unwrap_or(&OTHER);
-        let size = if name.contains("nano") {
+        let mut name = name.as_bytes().get(..MAX_NAME).unwrap_or(name.as_bytes()).to_vec();
+        name.make_ascii_lowercase();
+        let words = Words::of(&name);
+        let rule = RULES.iter().find(|rule| rule.names.iter().any(|known| words.have(known))).unwrap_or(&OTHER);
+        let contains = |part: &[u8]| name.windows(part.len()).any(|window| window == part);
+        let size = if contains(b"nano") {
             Size::Nano
-        } else if name.contains("mini") && !name.contains("gemini") {
+        } else if contains(b"mini") && !contains(b"gemini") {
             Size::Mini
         } else {
             Size::Full
         };
-        Self { rule, size, is_4o: found(&name, "gpt-4o"), responses: false }
+        Self { rule, size, is_4o: words.have("gpt-4o"), responses: false }
     }
 
     /// The same model called through OpenAI's Responses API, which adds less around tools.
@@ -57,20 +61,37 @@ impl Model {
     pub fn text(self, text: &str, budget: &mut Budget) -> Count {
         match self.rule.encoding {
             Some(encoding) => count_within(encoding, text, budget),
-            None => weigh::text(&self.rule.weights, text, budget),
+            None => self.of_measured(&Measured::of(Encoding::O200k, text, budget), text.len()),
+        }
+    }
+
+    /// The same of a text of so many bytes that was measured in `o200k_base`, for whatever is not counted in another encoding.
+    pub(super) fn of_measured(self, measured: &Measured<Tally>, bytes: usize) -> Count {
+        match self.rule.encoding {
+            Some(_) => weigh::exact(measured),
+            None => weigh::text(&self.rule.weights, measured, bytes),
         }
     }
 }
 
-/// Characters of a name that are looked at.
+/// Bytes of a name that are looked at.
 const MAX_NAME: usize = 256;
 
-/// `known` stands in the name where a word starts.
-fn found(name: &str, known: &str) -> bool {
-    name.match_indices(known).any(|(at, _)| {
-        let before = name.as_bytes().get(at.wrapping_sub(1)).filter(|_| at > 0);
-        before.is_none_or(|byte| !byte.is_ascii_alphanumeric())
-    })
+/// A name from each place on where a word starts in it.
+struct Words<'n>(Vec<&'n [u8]>);
+
+impl<'n> Words<'n> {
+    fn of(name: &'n [u8]) -> Self {
+        let starts =
+            |at: &usize| at.checked_sub(1).and_then(|at| name.get(at)).is_none_or(|byte| !byte.is_ascii_alphanumeric());
+        Self((0..name.len()).filter(starts).filter_map(|at| name.get(at..)).collect())
+    }
+
+    /// `known` stands where a word starts.
+    fn have(&self, known: &str) -> bool {
+        let known = known.as_bytes();
+        self.0.iter().any(|rest| rest.first() == known.first() && rest.starts_with(known))
+    }
 }
 
 /// What a provider adds to the text: tokens, or hundredths of a token for each token in `o200k_base`.

@@ -1,17 +1,50 @@
 //! What a request comes to before anything is answered.
 
-use super::count::{Budget, Count};
+use super::Encoding::{Cl100k, O200k};
+use super::count::{Budget, Count, Measured};
 use super::media;
 use super::model::Model;
 use super::tools::definition;
+use super::weigh::Tally;
 use crate::chat::{Effort, Format, Part, Request, Role, Source, Tool, ToolChoice, Turn};
 
 /// The tokens of a request's input. Exact for plain chat with models whose encoding is published.
 ///
 /// The upper bound holds for the text; for what providers add around it, which they do not publish, it leaves room.
 pub fn prompt(request: &Request, model: Model, budget: &mut Budget) -> Count {
+    Prompt::new(request).count(model, budget)
+}
+
+/// Texts that are remembered for another model: long conversations have no more, and a body of empty texts no memory.
+const MAX_SHARED: usize = 256;
+
+/// A request that is counted for one model after another: what `o200k_base` says of its texts is asked once.
+pub struct Prompt<'r> {
+    request: &'r Request,
+    /// There is more than one.
+    shared: bool,
+    measured: Vec<Measured<Tally>>,
+}
+
+impl<'r> Prompt<'r> {
+    pub fn new(request: &'r Request) -> Self {
+        Self { request, shared: false, measured: Vec::new() }
+    }
+
+    /// For several models.
+    pub fn shared(request: &'r Request) -> Self {
+        Self { shared: true, ..Self::new(request) }
+    }
+
+    pub fn count(&mut self, model: Model, budget: &mut Budget) -> Count {
+        let Self { request, shared, measured } = self;
+        count(request, model, budget, shared.then_some(measured))
+    }
+}
+
+fn count(request: &Request, model: Model, budget: &mut Budget, shared: Option<&mut Vec<Measured<Tally>>>) -> Count {
     let rule = model.rule;
-    let mut sum = Sum { model, budget, count: Count::Exact(rule.base), around: 0 };
+    let mut sum = Sum { model, budget, shared, texts: 0, count: Count::Exact(rule.base), around: 0 };
     for turn in &request.turns {
         sum.turn(turn);
     }
@@ -33,6 +66,9 @@ pub fn prompt(request: &Request, model: Model, budget: &mut Budget) -> Count {
 struct Sum<'a> {
     model: Model,
     budget: &'a mut Budget,
+    /// By the place of a text in the request.
+    shared: Option<&'a mut Vec<Measured<Tally>>>,
+    texts: usize,
     count: Count,
     /// Part of what the provider adds: as much again is left as room.
     around: u64,
@@ -48,8 +84,23 @@ impl Sum<'_> {
     }
 
     fn text(&mut self, text: &str) {
-        let count = self.model.text(text, self.budget);
+        let count = self.counted(text);
         self.add(count);
+    }
+
+    /// Called for the same texts in the same order, whatever the model.
+    fn counted(&mut self, text: &str) -> Count {
+        let place = self.texts;
+        self.texts = place.saturating_add(1);
+        let shared = self.shared.as_mut().filter(|_| place < MAX_SHARED && self.model.encoding() != Some(Cl100k));
+        let Some(shared) = shared else { return self.model.text(text, self.budget) };
+        let known = shared.get(place).copied();
+        let measured = known.unwrap_or_else(|| {
+            let new = Measured::of(O200k, text, self.budget);
+            shared.push(new);
+            new
+        });
+        self.model.of_measured(&measured, text.len())
     }
 
     /// Text that the provider writes in another way: hundredths.
@@ -99,7 +150,7 @@ impl Sum<'_> {
             }
             // Providers leave out what was thought in turns before, or not.
             Part::Thinking { text, .. } => {
-                let upper = self.model.text(text, self.budget).upper();
+                let upper = self.counted(text).upper();
                 self.add(Count::estimate(0, upper));
             }
             Part::Redacted { data } => self.add(Count::estimate(0, data.len() as u64)),

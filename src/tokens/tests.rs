@@ -1,7 +1,9 @@
 #![expect(clippy::arithmetic_side_effects, reason = "numbers that the tests themselves chose")]
 
-use super::count::measure;
-use super::{Budget, Count, Counter, Encoding, Model, count, count_within, fuzz_tokens, image, merge, pieces, tools};
+use super::count::Measured;
+use super::{
+    Budget, Count, Counter, Encoding, Model, Prompt, count, count_within, fuzz_tokens, image, merge, pieces, tools,
+};
 use crate::chat::{Part, Request, Role, Source, Turn};
 
 const BOTH: [Encoding; 2] = [Encoding::O200k, Encoding::Cl100k];
@@ -127,6 +129,48 @@ fn a_text_is_cut_as_the_patterns_say() {
 }
 
 #[test]
+fn a_word_eight_bytes_at_a_time_ends_where_the_pattern_says() {
+    const PARTS: &[&str] = &[
+        "a",
+        "b",
+        "zebra",
+        "Z",
+        "ABC",
+        "McDonald",
+        "internationalisation",
+        " ",
+        "'",
+        "'s",
+        "'ll",
+        "\t",
+        "(",
+        "@",
+        "[",
+        "`",
+        "{",
+        "é",
+        "中",
+        "1",
+        "\n",
+        "ſ",
+        "_",
+        "/",
+    ];
+    let mut random = Random(0x5DEE_CE66);
+    for _ in 0..20_000 {
+        let text: String = (0..=random.below(6)).map(|_| PARTS[random.below(PARTS.len())]).collect();
+        let text = text + &"x".repeat(random.below(12)) + "        ";
+        for encoding in BOTH {
+            for from in (0..text.len()).filter(|at| text.is_char_boundary(*at)) {
+                let (quick, slow) =
+                    (pieces::end(encoding, text.as_bytes(), from), pieces::by_pattern(encoding, text.as_bytes(), from));
+                assert_eq!(quick, slow, "{encoding:?} {from} {text:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn pieces_are_the_text_again() {
     for text in texts(2000, 40) {
         for encoding in BOTH {
@@ -206,8 +250,8 @@ fn a_sum_is_exact_only_if_all_of_it_is() {
     assert_eq!(about, Count::Estimate { likely: 3, upper: 3 });
     assert_eq!(Count::Exact(1).plus(Count::Exact(2)), Count::Exact(3));
     assert_eq!(Count::Exact(1).plus(about), Count::Estimate { likely: 4, upper: 4 });
-    let weighed = measure(Encoding::O200k, "two words", &mut Budget::CALL.clone(), 100, &|_, tokens| tokens * 150);
-    assert_eq!(weighed, Count::Exact(300));
+    let weighed = Measured::<u64>::of(Encoding::O200k, "two words", &mut Budget::CALL.clone());
+    assert_eq!(weighed.count(100, |tokens| tokens * 150), Count::Exact(300));
 }
 
 #[test]
@@ -376,4 +420,35 @@ fn a_stream_counts_alike_however_it_is_cut() {
             assert_eq!(counter.count(), whole, "{name} in steps of {step}");
         }
     }
+}
+
+#[test]
+fn a_request_comes_to_the_same_for_a_model_after_others_as_by_itself() {
+    let mut request = asked(vec![
+        Part::text("Ελλάδα, 東京 2024: it's 3.14159 "),
+        Part::text("word, ".repeat(20_000)),
+        Part::text("!"),
+    ]);
+    let thought = Part::Thinking { text: "so be it".to_owned(), signature: None };
+    request.turns.push(Turn { role: Role::Assistant, name: Some("one".to_owned()), parts: vec![thought] });
+    request.turns.extend((0..300).map(|n| Turn {
+        role: Role::User,
+        name: None,
+        parts: vec![Part::text(n.to_string())],
+    }));
+    let names = ["gpt-4o", "claude-sonnet-4-5", "gpt-5", "gpt-4", "gemini-2.5-pro", "unheard-of"];
+    for first in 0..names.len() {
+        let mut shared = Prompt::shared(&request);
+        for name in names.iter().cycle().skip(first).take(names.len()) {
+            let count = shared.count(Model::named(name), &mut Budget::new(100_000_000));
+            assert_eq!(count, super::prompt(&request, Model::named(name), &mut Budget::new(100_000_000)), "{name}");
+        }
+    }
+    // What was not counted for want of budget is not for the next either, and costs it nothing.
+    let mut shared = Prompt::shared(&request);
+    let first = shared.count(Model::named("gpt-4o"), &mut Budget::new(100_000));
+    let mut left = Budget::new(100_000);
+    let next = shared.count(Model::named("claude-sonnet-4-5"), &mut left);
+    assert!(matches!((first, next), (Count::Estimate { .. }, Count::Estimate { .. })));
+    assert!(left.left() > 90_000);
 }

@@ -1,16 +1,59 @@
 //! What a text likely comes to in a family whose vocabulary is not in the module: its tokens in `o200k_base`, weighed by kind.
 
 use super::class::{self, LETTER, LOWER, MARK, NUMBER, UPPER};
-use super::count::{Budget, Count, measure};
-use super::{Encoding, model::Weights};
+use super::count::{Count, Measured, Sum};
+use super::model::Weights;
 
 /// Hundredths of a token that a byte comes to at most: no family has tokens of less than a byte.
 const MOST: u64 = 100;
 
-/// The tokens of a text. The upper bound leaves a quarter for what was read.
-pub fn text(weights: &Weights, text: &str, budget: &mut Budget) -> Count {
-    let weighed = measure(Encoding::O200k, text, budget, MOST, &|piece, tokens| piece_of(weights, piece, tokens));
-    let bytes = text.len() as u64;
+/// A text's tokens in `o200k_base` by kind: enough to say what it comes to in every family.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    tokens: u64,
+    /// By [`Kind`]; of numbers, the bytes.
+    kinds: [u64; KINDS],
+    /// Of pieces of which each byte is a token.
+    bytewise: [u64; KINDS],
+}
+
+impl Sum for Tally {
+    #[inline]
+    fn add(&mut self, piece: &[u8], tokens: u64) {
+        self.tokens = self.tokens.saturating_add(tokens);
+        let (kind, len) = (kind(piece), piece.len() as u64);
+        let kinds = if tokens == len { &mut self.bytewise } else { &mut self.kinds };
+        if let Some(place) = kinds.get_mut(kind as usize) {
+            *place = place.saturating_add(if matches!(kind, Kind::Number) { len } else { tokens });
+        }
+    }
+
+    fn plus(&mut self, other: &Self) {
+        self.tokens = self.tokens.saturating_add(other.tokens);
+        for (all, more) in [(&mut self.kinds, &other.kinds), (&mut self.bytewise, &other.bytewise)] {
+            for (place, more) in all.iter_mut().zip(more) {
+                *place = place.saturating_add(*more);
+            }
+        }
+    }
+}
+
+impl Tally {
+    /// Hundredths of a token.
+    fn weighed(&self, weights: &Weights) -> u64 {
+        let Weights { word, digit, sign, letters, ideographs } = *weights;
+        let all = self.kinds.iter().zip(&self.bytewise).zip([word, digit.min(MOST), sign, letters, ideographs]);
+        all.fold(0, |sum, ((tokens, bytewise), weight)| {
+            let bytewise = bytewise.saturating_mul(weight.min(MOST));
+            sum.saturating_add(tokens.saturating_mul(weight)).saturating_add(bytewise)
+        })
+    }
+}
+
+/// The tokens of a text of so many bytes. The upper bound leaves a quarter for what was read.
+pub fn text(weights: &Weights, measured: &Measured<Tally>, bytes: usize) -> Count {
+    let weighed = measured.count(MOST, |tally| tally.weighed(weights));
+    let bytes = bytes as u64;
     let likely = weighed.likely().saturating_add(50) / 100;
     let likely = likely.clamp(bytes.min(1), bytes);
     let upper = match weighed {
@@ -20,19 +63,14 @@ pub fn text(weights: &Weights, text: &str, budget: &mut Budget) -> Count {
     Count::estimate(likely, upper.min(bytes))
 }
 
-/// Hundredths of a token.
-fn piece_of(weights: &Weights, piece: &[u8], tokens: u64) -> u64 {
-    let most = (piece.len() as u64).saturating_mul(MOST);
-    let weighed = match kind(piece) {
-        Kind::Word => tokens.saturating_mul(weights.word),
-        Kind::Number => (piece.len() as u64).saturating_mul(weights.digit),
-        Kind::Sign => tokens.saturating_mul(weights.sign),
-        Kind::Letters => tokens.saturating_mul(weights.letters),
-        Kind::Ideographs => tokens.saturating_mul(weights.ideographs),
-    };
-    weighed.min(most)
+/// The same text in `o200k_base` itself.
+pub fn exact(measured: &Measured<Tally>) -> Count {
+    measured.count(1, |tally| tally.tokens)
 }
 
+const KINDS: usize = 5;
+
+#[derive(Clone, Copy)]
 enum Kind {
     /// Letters of ASCII.
     Word,
