@@ -273,8 +273,12 @@ pub trait Writer {
     fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>);
 }
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_fuzz;
 #[cfg(test)]
 pub mod tests_golden;
 #[cfg(test)]

@@ -8,7 +8,7 @@ struct Memory(RefCell<BTreeMap<String, (Vec<u8>, u32)>>, Cell<usize>);
 
 impl Shared for Memory {
     fn load(&self, key: &str) -> Option<(Vec<u8>, u32)> {
-        self.1.set(self.1.get() + 1);
+        self.1.set(self.1.get().saturating_add(1));
         self.0.borrow().get(key).cloned()
     }
 

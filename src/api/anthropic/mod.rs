@@ -18,9 +18,6 @@ mod watch;
 mod write;
 mod writer;
 
-#[cfg(any(test, fuzzing))]
-pub mod fuzz;
-
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

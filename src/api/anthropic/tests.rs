@@ -1,5 +1,6 @@
-use super::fuzz::{events, fuzz_request, fuzz_stream, rewritten};
 use super::{Anthropic, decoded};
+use crate::api::fuzz::{events, events_in, rewritten};
+use crate::api::tests_golden::{cases, hold_all, joined, lines, streams};
 use crate::api::{Api, Asked, Line, Named, Operation, Seen, Target, by_name};
 use crate::chat::{Citation, Event, Finish, Usage};
 use crate::error::{Error, Fault, Kind};
@@ -7,22 +8,6 @@ use crate::framing::sse::Decoder;
 use crate::http::Headers;
 use crate::json::{Body, splice};
 use serde_json::{Value, json};
-use std::path::PathBuf;
-
-fn golden() -> Vec<PathBuf> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/anthropic");
-    let mut all: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    all.sort();
-    all
-}
-
-fn lines(text: &str) -> Value {
-    text.lines().collect::<Vec<_>>().into()
-}
-
-fn stream_of(case: &Value) -> String {
-    case["stream"].as_array().unwrap().iter().map(|line| format!("{}\n", line.as_str().unwrap())).collect()
-}
 
 /// What a case's input becomes: a request read or written, an answer, a stream.
 fn outcome(case: &Value) -> Value {
@@ -40,22 +25,23 @@ fn outcome(case: &Value) -> Value {
                 case["headers"] = written.headers.iter().map(|(k, v)| format!("{k}: {v}")).collect::<Vec<_>>().into();
                 case["schema_tool"] = written.schema_tool.into();
             }
-            (Ok(request), None) => case["read"] = lines(&format!("{request:#?}")),
+            (Ok(request), None) => case["read"] = lines(format!("{request:#?}").as_bytes()),
             (Err(error), _) => case["refused"] = json!({"param": error.param, "message": error.message}),
         }
     } else if case.get("stream").is_some() {
-        let stream = stream_of(&case);
-        case["events"] = events(stream.as_bytes(), stream.len()).into();
-        case["rewritten"] = lines(&String::from_utf8(rewritten(stream.as_bytes())).unwrap());
+        let stream = joined(&case["stream"], "\n").into_bytes();
+        let asked = Asked { id: "1".to_owned(), ..Asked::default() };
+        case["events"] = events(&Anthropic, &stream, stream.len()).into();
+        case["rewritten"] = lines(&rewritten(&Anthropic, &stream, &asked));
     } else {
         let body = case["answer"].to_string();
         match Anthropic.read_answer(body.as_bytes()) {
             Ok(answer) => {
                 let asked = Asked { id: "1".to_owned(), ..Asked::default() };
-                case["read"] = lines(&format!("{answer:#?}"));
+                case["read"] = lines(format!("{answer:#?}").as_bytes());
                 case["written"] = serde_json::from_slice(&Anthropic.write_answer(&answer, &asked)).unwrap();
             }
-            Err(error) => case["refused"] = lines(&format!("{error:#?}")),
+            Err(error) => case["refused"] = lines(format!("{error:#?}").as_bytes()),
         }
     }
     case
@@ -63,52 +49,19 @@ fn outcome(case: &Value) -> Value {
 
 #[test]
 fn golden_files_hold() {
-    assert!(golden().len() > 20);
-    for path in golden() {
-        let case: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        let now = outcome(&case);
-        if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(&path, format!("{}\n", serde_json::to_string_pretty(&now).unwrap())).unwrap();
-        } else {
-            assert_eq!(now, case, "{}", path.display());
-        }
+    for (path, case) in cases(&Anthropic, "") {
+        hold_all(&path, &case, &outcome(&case));
     }
 }
 
 #[test]
 fn any_split_gives_the_same_events() {
-    for path in golden() {
-        let case: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        if case.get("stream").is_none() {
-            continue;
-        }
-        let stream = stream_of(&case);
-        let stream = stream.as_bytes();
-        let whole = events(stream, stream.len());
+    for (path, stream) in streams(&Anthropic, &["\n"]) {
+        let whole = events(&Anthropic, &stream, stream.len());
         for at in 0..=stream.len() {
-            let mut cut = Vec::new();
-            let mut reader = Anthropic.reader();
-            reader.read(&stream[..at], &mut |event: Event<'_>| cut.push(format!("{event:?}")));
-            reader.read(&stream[at..], &mut |event: Event<'_>| cut.push(format!("{event:?}")));
-            reader.close(&mut |event: Event<'_>| cut.push(format!("{event:?}")));
-            assert_eq!(cut, whole, "{} at {at}", path.display());
+            let (a, b) = stream.split_at(at);
+            assert_eq!(events_in(&Anthropic, &mut [a, b].into_iter()), whole, "{path} at {at}");
         }
-    }
-}
-
-#[test]
-fn fuzz_functions_hold_on_the_seeds() {
-    for path in golden() {
-        let case: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        if case.get("stream").is_some() {
-            fuzz_stream(stream_of(&case).as_bytes());
-        } else if case["from"] == "anthropic" {
-            fuzz_request(case["request"].to_string().as_bytes());
-        }
-    }
-    for bytes in [b"".as_slice(), b"data: {}\n\n", b"event: error\ndata: 1\n\n", b"{}", b"{\"model\":\"m\"}"] {
-        fuzz_stream(bytes);
-        fuzz_request(bytes);
     }
 }
 
@@ -206,7 +159,7 @@ fn an_error_in_an_answers_place_is_one_in_any_form() {
         r#"{"type":"error","error":{"type":"overloaded_error"}}"#,
     ] {
         assert_eq!(Anthropic.read_answer(body.as_bytes()).map(|_| ()).unwrap_err().kind, Kind::Overloaded);
-        let last = events(format!("data: {body}\n\n").as_bytes(), 1000).pop().unwrap();
+        let last = events(&Anthropic, format!("data: {body}\n\n").as_bytes(), 1000).pop().unwrap();
         assert!(last.starts_with("Error") && last.contains("Overloaded"), "{last}");
     }
 }
@@ -301,22 +254,17 @@ fn an_error_ends_a_stream() {
 
 #[test]
 fn a_stream_that_is_watched_has_the_usage_of_the_stream_that_is_read() {
-    for path in golden() {
-        let case: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        if case.get("stream").is_none() {
-            continue;
-        }
-        let stream = stream_of(&case);
+    for (path, stream) in streams(&Anthropic, &["\n"]) {
         let mut usage = None;
         let mut failed = None;
-        Anthropic.reader().read(stream.as_bytes(), &mut |event| match event {
+        Anthropic.reader().read(&stream, &mut |event| match event {
             Event::Start { usage: said, .. } => usage = said.or(usage),
             Event::Usage(said) => usage = Some(said),
             Event::Error(error) => failed = Some(error),
             _ => {}
         });
         let (mut named, mut bare) = (Seen::default(), Seen::default());
-        Decoder::new().feed(stream.as_bytes(), &mut |frame| {
+        Decoder::new().feed(&stream, &mut |frame| {
             if let Some(data) = frame.data {
                 Anthropic.watch_event(frame.name, data, false, &mut named);
                 Anthropic.watch_event(b"", data, false, &mut bare);
@@ -325,8 +273,8 @@ fn a_stream_that_is_watched_has_the_usage_of_the_stream_that_is_read() {
         for seen in [named, bare] {
             // What the reader cannot read it refuses; a watcher lets it pass.
             if failed.as_ref().is_none_or(|error| error.kind != Kind::BadAnswer) {
-                assert_eq!(seen.usage, usage, "{}", path.display());
-                assert_eq!(seen.error, failed, "{}", path.display());
+                assert_eq!(seen.usage, usage, "{path}");
+                assert_eq!(seen.error, failed, "{path}");
             }
         }
     }
@@ -373,12 +321,15 @@ fn types_that_no_client_needs_do_not_end_a_stream() {
         "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\",\"stop_sequence\":1},\"usage\":[]}\n\n",
         "event: message_stop\ndata: x\n\n",
     );
-    let all = events(stream.as_bytes(), 9);
+    let all = events(&Anthropic, stream.as_bytes(), 9);
     assert!(all[0].contains("input: 3, ") && all[0].contains("model: \"m\""), "{all:?}");
     assert!(all[1].contains(r#"text: "a\n""#) && all[2].contains("reason: Stop") && all[3] == "End", "{all:?}");
     // Content that cannot be read is not passed over.
-    let lost =
-        events(b"data: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":1}}\n\n", 99);
+    let lost = events(
+        &Anthropic,
+        b"data: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":1}}\n\n",
+        99,
+    );
     assert!(lost.len() == 1 && lost[0].starts_with("Error"), "{lost:?}");
 }
 

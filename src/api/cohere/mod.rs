@@ -16,9 +16,6 @@ mod wire;
 mod write;
 mod writer;
 
-#[cfg(any(test, fuzzing))]
-pub mod fuzz;
-
 #[cfg(test)]
 mod tests;
 

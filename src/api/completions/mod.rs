@@ -10,9 +10,6 @@ mod request;
 mod watch;
 mod writer;
 
-#[cfg(any(test, fuzzing))]
-pub mod fuzz;
-
 #[cfg(test)]
 mod tests;
 

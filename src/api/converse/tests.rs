@@ -1,6 +1,6 @@
-use super::fuzz::{events, fuzz_request, fuzz_stream, rewritten};
 use super::{Converse, STREAM, WHOLE, escape};
-use crate::api::tests_golden::frames;
+use crate::api::fuzz::{events, events_in, rewritten};
+use crate::api::tests_golden::{cases, frames, hold_all, lines, streams};
 use crate::api::{Api, Asked, Line, Operation, Seen, Target, by_name};
 use crate::chat::{Event, Finish, Usage};
 use crate::error::{Error, Fault, Kind};
@@ -8,18 +8,6 @@ use crate::framing::eventstream::Decoder;
 use crate::http::Headers;
 use crate::json::Body;
 use serde_json::{Value, json};
-use std::path::PathBuf;
-
-fn golden() -> Vec<PathBuf> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/bedrock");
-    let mut all: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    all.sort();
-    all
-}
-
-fn lines(text: &str) -> Value {
-    text.lines().collect::<Vec<_>>().into()
-}
 
 /// A stream's frames, each a name and a payload.
 fn shown(stream: &[u8]) -> Vec<Value> {
@@ -49,22 +37,23 @@ fn outcome(case: &Value) -> Value {
                 // What is written is read again.
                 Converse.read_request(Body::parse(&written.body).unwrap().value()).unwrap();
             }
-            (Ok(request), None) => case["read"] = lines(&format!("{request:#?}")),
+            (Ok(request), None) => case["read"] = lines(format!("{request:#?}").as_bytes()),
             (Err(error), _) => case["refused"] = json!({"param": error.param, "message": error.message}),
         }
     } else if case.get("frames").is_some() {
         let stream = frames(&case);
-        case["events"] = events(&stream, stream.len()).into();
-        case["rewritten"] = shown(&rewritten(&stream)).into();
+        case["events"] = events(&Converse, &stream, stream.len()).into();
+        let asked = Asked { id: "1".to_owned(), ..Asked::default() };
+        case["rewritten"] = shown(&rewritten(&Converse, &stream, &asked)).into();
     } else {
         let body = case["answer"].to_string();
         match Converse.read_answer(body.as_bytes()) {
             Ok(answer) => {
                 let asked = Asked { id: "1".to_owned(), ..Asked::default() };
-                case["read"] = lines(&format!("{answer:#?}"));
+                case["read"] = lines(format!("{answer:#?}").as_bytes());
                 case["written"] = serde_json::from_slice(&Converse.write_answer(&answer, &asked)).unwrap();
             }
-            Err(error) => case["refused"] = lines(&format!("{error:#?}")),
+            Err(error) => case["refused"] = lines(format!("{error:#?}").as_bytes()),
         }
     }
     case
@@ -72,53 +61,19 @@ fn outcome(case: &Value) -> Value {
 
 #[test]
 fn golden_files_hold() {
-    assert!(golden().len() > 20);
-    for path in golden() {
-        let case: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        let now = outcome(&case);
-        if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(&path, format!("{}\n", serde_json::to_string_pretty(&now).unwrap())).unwrap();
-        } else {
-            assert_eq!(now, case, "{}", path.display());
-        }
+    for (path, case) in cases(&Converse, "") {
+        hold_all(&path, &case, &outcome(&case));
     }
 }
 
 #[test]
 fn any_split_gives_the_same_events() {
-    for path in golden() {
-        let case: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        if case.get("frames").is_none() {
-            continue;
-        }
-        let stream = frames(&case);
-        let whole = events(&stream, stream.len());
+    for (path, stream) in streams(&Converse, &["\n"]) {
+        let whole = events(&Converse, &stream, stream.len());
         for at in 0..=stream.len() {
-            let mut cut = Vec::new();
-            let mut reader = Converse.reader();
-            reader.read(&stream[..at], &mut |event: Event<'_>| cut.push(format!("{event:?}")));
-            reader.read(&stream[at..], &mut |event: Event<'_>| cut.push(format!("{event:?}")));
-            reader.close(&mut |event: Event<'_>| cut.push(format!("{event:?}")));
-            assert_eq!(cut, whole, "{} at {at}", path.display());
+            let (a, b) = stream.split_at(at);
+            assert_eq!(events_in(&Converse, &mut [a, b].into_iter()), whole, "{path} at {at}");
         }
-    }
-}
-
-#[test]
-fn fuzz_functions_hold_on_the_seeds() {
-    for path in golden() {
-        let case: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        if let Some(list) = case["frames"].as_array() {
-            fuzz_stream(&frames(&case));
-            let told = list.iter().map(|frame| format!("{} {}\n", frame[0].as_str().unwrap(), frame[1]));
-            fuzz_stream(told.collect::<String>().as_bytes());
-        } else if case["from"] == "bedrock" {
-            fuzz_request(case["request"].to_string().as_bytes());
-        }
-    }
-    for bytes in [b"".as_slice(), b"metadata {}\n", b"messageStop {}\nmetadata 1", b"{}", b"{\"messages\":[]}"] {
-        fuzz_stream(bytes);
-        fuzz_request(bytes);
     }
 }
 
@@ -218,7 +173,7 @@ fn an_error_of_the_framing_is_an_error() {
     let mut out = Vec::new();
     let headers = [(":message-type", "error"), (":error-code", "InternalError"), (":error-message", "it broke")];
     crate::framing::eventstream::write(&mut out, &headers, b"");
-    let events = events(&out, out.len());
+    let events = events(&Converse, &out, out.len());
     assert!(events.len() == 1 && events[0].contains("it broke"), "{events:?}");
 }
 

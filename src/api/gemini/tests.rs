@@ -1,13 +1,13 @@
 use super::Gemini;
-use super::fuzz::{events, fuzz_request, fuzz_stream, rewritten};
 use super::wire::{Sealed, seal, unseal};
+use crate::api::fuzz::{events, rewritten};
+use crate::api::tests_golden::{cases, hold, joined, lines};
 use crate::api::{Api, Asked, Form, Line, Named, Operation, SSE, Seen, Target};
 use crate::chat::{Effect, Event, Finish, Part, Request, Role};
 use crate::error::{Error, Fault, Kind};
 use crate::http::Headers;
 use crate::json::Body;
 use serde_json::{Value, json};
-use std::path::PathBuf;
 
 fn target(model: &str) -> Target<'_> {
     Target { model, max_tokens: 100, stream_usage: true, echo_reasoning: false }
@@ -15,39 +15,6 @@ fn target(model: &str) -> Target<'_> {
 
 fn asked() -> Asked {
     Asked { model: "asked".to_owned(), id: "made".to_owned(), created: 5, stream_usage: true, ..Asked::default() }
-}
-
-fn golden(start: &str) -> Vec<(PathBuf, Value)> {
-    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/gemini"));
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()).collect();
-    paths.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with(start));
-    paths.sort();
-    assert!(paths.len() > 3, "no golden cases {start}*");
-    paths.into_iter().map(|p| (p.clone(), serde_json::from_slice(&std::fs::read(p).unwrap()).unwrap())).collect()
-}
-
-/// Compares what was made with what the case says; `UPDATE=1` writes it there instead.
-fn check(path: &PathBuf, case: &Value, made: &[(&str, Value)]) {
-    let mut new = case.clone();
-    for (key, value) in made {
-        new[key] = value.clone();
-    }
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(path, serde_json::to_string_pretty(&new).unwrap() + "\n").unwrap();
-        return;
-    }
-    for (key, value) in made {
-        assert_eq!(&case[key], value, "{key} of {}", path.display());
-    }
-}
-
-fn lines(text: &[u8]) -> Value {
-    std::str::from_utf8(text).unwrap().split('\n').map(str::to_owned).collect()
-}
-
-fn joined(lines: &Value) -> String {
-    let lines: Vec<&str> = lines.as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
-    lines.join("\n")
 }
 
 fn read(body: &Value) -> Result<Request, Error> {
@@ -62,22 +29,21 @@ fn written(request: &Request, model: &str) -> (Value, Vec<(&'static str, Effect)
 
 #[test]
 fn requests_are_read_and_written_as_the_golden_cases_say() {
-    for (path, case) in golden("request-") {
+    for (path, case) in cases(&Gemini, "request-") {
         let model = case["model"].as_str().unwrap();
         let (out, losses) = written(&read(&case["request"]).unwrap(), model);
         let losses: Vec<String> = losses.iter().map(|(what, effect)| format!("{what} {effect:?}")).collect();
-        check(&path, &case, &[("out", out.clone()), ("losses", json!(losses))]);
+        hold(&path, &case, &[("out", out.clone()), ("losses", json!(losses))]);
         // What was written can be read, and then nothing more is lost.
         let (again, losses) = written(&read(&out).unwrap(), model);
         assert_eq!(out, again, "{}", path.display());
         assert!(losses.iter().all(|(_, effect)| *effect == Effect::Hint), "{} {losses:?}", path.display());
-        fuzz_request(case["request"].to_string().as_bytes());
     }
 }
 
 #[test]
 fn answers_are_read_and_written_as_the_golden_cases_say() {
-    for (path, case) in golden("answer-") {
+    for (path, case) in cases(&Gemini, "answer-") {
         let body = case["answer"].to_string();
         let answer = Gemini.read_answer(body.as_bytes()).unwrap();
         let out: Value = serde_json::from_slice(&Gemini.write_answer(&answer, &asked())).unwrap();
@@ -88,27 +54,26 @@ fn answers_are_read_and_written_as_the_golden_cases_say() {
         Gemini.watch_answer(body.as_bytes(), &mut seen);
         assert_eq!(seen.usage, answer.usage);
         assert!(seen.ended && seen.error.is_none(), "{seen:?}");
-        check(&path, &case, &[("out", out)]);
-        fuzz_stream(body.as_bytes());
+        hold(&path, &case, &[("out", out)]);
     }
 }
 
 #[test]
 fn streams_are_read_and_written_as_the_golden_cases_say_however_they_are_cut() {
-    for (path, case) in golden("stream-") {
-        let stream = joined(&case["stream"]).into_bytes();
-        let whole = events(&stream, stream.len());
+    for (path, case) in cases(&Gemini, "stream-") {
+        let stream = joined(&case["stream"], "\n").into_bytes();
+        let whole = events(&Gemini, &stream, stream.len());
         for size in [1, 2, 7] {
-            assert_eq!(events(&stream, size), whole, "{} in pieces of {size}", path.display());
+            assert_eq!(events(&Gemini, &stream, size), whole, "{} in pieces of {size}", path.display());
         }
-        let out = rewritten(&stream, Form::Usual);
-        check(&path, &case, &[("events", json!(whole)), ("out", lines(&out))]);
+        let out = rewritten(&Gemini, &stream, &asked());
+        hold(&path, &case, &[("events", json!(whole)), ("out", lines(&out))]);
         // As an array it says the same, element by element.
-        let array: Vec<Value> = serde_json::from_slice(&rewritten(&stream, Form::Array)).unwrap();
+        let array: Vec<Value> =
+            serde_json::from_slice(&rewritten(&Gemini, &stream, &Asked { form: Form::Array, ..asked() })).unwrap();
         let of = |line: &str| line.strip_prefix("data: ").map(|data| serde_json::from_str::<Value>(data).unwrap());
         let text = String::from_utf8(out).unwrap();
         assert_eq!(array, text.lines().filter_map(of).collect::<Vec<_>>(), "{}", path.display());
-        fuzz_stream(&stream);
     }
 }
 
@@ -528,7 +493,7 @@ fn each_reason_to_finish_has_its_meaning() {
     assert_eq!((error.kind, error.fault), (Kind::BadAnswer, Fault::Provider));
     let stream =
         b"data: {\"candidates\":[{\"finishReason\":\"MALFORMED_FUNCTION_CALL\",\"finishMessage\":\"so\"}]}\r\n\r\n";
-    let told = events(stream, stream.len());
+    let told = events(&Gemini, stream, stream.len());
     assert!(told.last().unwrap().starts_with("Error(") && told.last().unwrap().contains("so"), "{told:?}");
     let mut seen = Seen::default();
     Gemini.watch_event(b"", &stream[6..], false, &mut seen);
@@ -543,7 +508,7 @@ fn a_blocked_prompt_is_a_refusal_whole_and_streamed() {
     assert_eq!(answer.choices[0].finish, Some(Finish::Filtered));
     assert!(format!("{:?}", answer.choices[0].parts).contains("The prompt was blocked: SAFETY"));
     let stream = format!("data: {body}\r\n\r\n");
-    let told = events(stream.as_bytes(), 5);
+    let told = events(&Gemini, stream.as_bytes(), 5);
     assert!(told[1].starts_with("Refusal") && told[2].contains("Filtered") && told[3] == "End", "{told:?}");
     let mut seen = Seen::default();
     Gemini.watch_event(b"", body.as_bytes(), false, &mut seen);
@@ -587,7 +552,7 @@ fn errors_are_understood_bare_and_in_an_array() {
             let inside = Gemini.read_answer(body.to_string().as_bytes()).unwrap_err();
             assert_eq!((inside.kind, inside.status), (kind, status), "{body}");
             let event = format!("data: {body}\n\n");
-            assert!(events(event.as_bytes(), 9)[0].starts_with("Error("), "{body}");
+            assert!(events(&Gemini, event.as_bytes(), 9)[0].starts_with("Error("), "{body}");
         }
     }
     let plain = Gemini.read_error(502, b"<html>");
@@ -602,10 +567,11 @@ fn errors_are_understood_bare_and_in_an_array() {
 #[test]
 fn a_stream_that_breaks_off_is_an_error_in_both_forms() {
     let stream = b"data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"Hi\"}]}}]}\r\n\r\ndata: {\"cand";
-    assert!(events(stream, 3).last().unwrap().contains("broke off"));
-    let array: Vec<Value> = serde_json::from_slice(&rewritten(stream, Form::Array)).unwrap();
+    assert!(events(&Gemini, stream, 3).last().unwrap().contains("broke off"));
+    let array: Vec<Value> =
+        serde_json::from_slice(&rewritten(&Gemini, stream, &Asked { form: Form::Array, ..asked() })).unwrap();
     assert_eq!(array[1]["error"]["code"], 502);
-    let sse = String::from_utf8(rewritten(stream, Form::Usual)).unwrap();
+    let sse = String::from_utf8(rewritten(&Gemini, stream, &asked())).unwrap();
     assert!(sse.ends_with("}}\r\n\r\n") && sse.matches("data: {\"error\"").count() == 1, "{sse}");
 }
 
@@ -658,42 +624,4 @@ fn where_a_statement_stands_is_counted_in_characters() {
     let out: Value = serde_json::from_slice(&Gemini.write_answer(&answer, &asked())).unwrap();
     let segment = &out["candidates"][0]["groundingMetadata"]["groundingSupports"][0]["segment"];
     assert_eq!(segment, &json!({"startIndex": 5, "endIndex": 7, "text": "So"}));
-}
-
-/// Bodies and streams with a few bytes changed, left out or doubled, always the same ones.
-#[test]
-fn the_fuzz_functions_hold_on_the_golden_cases_and_their_mutants() {
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut next = move |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state % (below as u64)).unwrap()
-    };
-    let marks = b"{}[]\",:\\0-n\r\n e";
-    for (start, member, fuzz) in [
-        ("request-", "request", fuzz_request as fn(&[u8])),
-        ("answer-", "answer", fuzz_stream),
-        ("stream-", "stream", fuzz_stream),
-    ] {
-        for (_, case) in golden(start) {
-            let seed = if member == "stream" { joined(&case[member]) } else { case[member].to_string() }.into_bytes();
-            for _ in 0..40 {
-                let mut mutant = seed.clone();
-                for _ in 0..=next(3) {
-                    let at = next(mutant.len());
-                    match next(4) {
-                        0 => mutant[at] = marks[next(marks.len())],
-                        1 => mutant.truncate(at.max(1)),
-                        2 => {
-                            mutant.remove(at);
-                            mutant.push(b' ');
-                        }
-                        _ => mutant.insert(at, marks[next(marks.len())]),
-                    }
-                }
-                fuzz(&mutant);
-            }
-        }
-    }
 }

@@ -1,5 +1,6 @@
-use super::fuzz::{events, fuzz_answer, fuzz_request, fuzz_stream, rewritten};
 use super::{Ollama, time};
+use crate::api::fuzz::{events, events_in, rewritten};
+use crate::api::tests_golden::{cases, hold_all, joined, lines};
 use crate::api::{Api, Asked, Seen, Target, Verdict, by_name};
 use crate::chat::{
     Effort, Event, Finish, Format, Number, Part, Reasoning, Request, Role, Source, Tool, ToolChoice, Turn,
@@ -8,23 +9,6 @@ use crate::error::{Error, Kind};
 use crate::framing::lines::MAX_LINE_BYTES;
 use crate::json::{Body, raw};
 use serde_json::{Value, json};
-use std::path::PathBuf;
-
-fn golden() -> Vec<(PathBuf, Value)> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/ollama");
-    let mut all: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    all.sort();
-    all.into_iter().map(|path| (path.clone(), serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())).collect()
-}
-
-fn lines(text: &str) -> Value {
-    text.lines().collect::<Vec<_>>().into()
-}
-
-fn stream_of(case: &Value) -> Vec<u8> {
-    let lines: Vec<&str> = case["stream"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
-    lines.join("\n").into_bytes()
-}
 
 fn losses(of: &crate::chat::Losses) -> Vec<String> {
     of.iter().map(|loss| format!("{:?} {}", loss.effect, loss.what)).collect()
@@ -43,17 +27,18 @@ fn outcome(case: &Value) -> Value {
                 case["written"] = serde_json::from_slice(&written.body).unwrap();
                 case["losses"] = losses(&written.losses).into();
             }
-            (Ok(request), None) => case["read"] = lines(&format!("{request:#?}")),
+            (Ok(request), None) => case["read"] = lines(format!("{request:#?}").as_bytes()),
             (Err(error), _) => case["refused"] = json!({"param": error.param, "message": error.message}),
         }
     } else if case.get("stream").is_some() {
-        let stream = stream_of(&case);
-        case["events"] = events(&[&stream]).into();
-        case["rewritten"] = lines(&String::from_utf8(rewritten(&stream)).unwrap());
+        let stream = joined(&case["stream"], "\n").into_bytes();
+        let asked = Asked { id: "made".to_owned(), ..Asked::default() };
+        case["events"] = events(&Ollama, &stream, stream.len()).into();
+        case["rewritten"] = lines(&rewritten(&Ollama, &stream, &asked));
     } else {
         match Ollama.read_answer(case["answer"].to_string().as_bytes()) {
             Ok(answer) => {
-                case["read"] = lines(&format!("{answer:#?}"));
+                case["read"] = lines(format!("{answer:#?}").as_bytes());
                 case["written"] = serde_json::from_slice(&Ollama.write_answer(&answer, &Asked::default())).unwrap();
             }
             Err(error) => {
@@ -67,44 +52,21 @@ fn outcome(case: &Value) -> Value {
 
 #[test]
 fn golden_files_hold() {
-    assert!(golden().len() > 15);
-    for (path, case) in golden() {
-        let now = outcome(&case);
-        if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(&path, format!("{}\n", serde_json::to_string_pretty(&now).unwrap())).unwrap();
-        } else {
-            assert_eq!(now, case, "{}", path.display());
-        }
+    assert!(cases(&Ollama, "").len() > 15);
+    for (path, case) in cases(&Ollama, "") {
+        hold_all(&path, &case, &outcome(&case));
     }
 }
 
 #[test]
 fn any_split_gives_the_same_events() {
-    for (path, case) in golden().iter().filter(|(_, case)| case.get("stream").is_some()) {
-        let stream = stream_of(case);
-        let whole = events(&[&stream]);
+    for (path, case) in cases(&Ollama, "").iter().filter(|(_, case)| case.get("stream").is_some()) {
+        let stream = joined(&case["stream"], "\n").into_bytes();
+        let whole = events(&Ollama, &stream, stream.len());
         for at in 0..=stream.len() {
             let (a, b) = stream.split_at(at);
-            assert_eq!(events(&[a, b]), whole, "{} at {at}", path.display());
+            assert_eq!(events_in(&Ollama, &mut [a, b].into_iter()), whole, "{} at {at}", path.display());
         }
-    }
-}
-
-#[test]
-fn fuzz_functions_hold_on_the_seeds() {
-    for (_, case) in golden() {
-        if case.get("stream").is_some() {
-            fuzz_stream(&[b"x".as_slice(), &stream_of(&case)].concat());
-        } else if case["from"] == "ollama" {
-            fuzz_request(case["request"].to_string().as_bytes());
-        } else if case.get("from").is_none() {
-            fuzz_answer(case["answer"].to_string().as_bytes());
-        }
-    }
-    for bytes in [b"".as_slice(), b"0{}\n", b"0{\"error\":1}\n1", b"{}", b"[]", b"\"x\"", b"{\"model\":\"m\"}"] {
-        fuzz_stream(bytes);
-        fuzz_request(bytes);
-        fuzz_answer(bytes);
     }
 }
 
@@ -188,8 +150,9 @@ fn a_stream_that_fails_ends_with_the_error() {
     let all =
         write(&[text("a"), Event::Error(Error::provider(Kind::Provider, "It broke")), Event::End], Asked::default());
     assert_eq!(all.last().unwrap(), &json!({"error": "It broke"}));
-    let last =
-        events(&[b"{\"message\":{\"content\":\"a\"}}\n{\"error\":\"It broke\"}\n{\"done\":true}\n"]).pop().unwrap();
+    let last = events(&Ollama, b"{\"message\":{\"content\":\"a\"}}\n{\"error\":\"It broke\"}\n{\"done\":true}\n", 99)
+        .pop()
+        .unwrap();
     assert!(last.contains("It broke") && last.starts_with("Error"), "{last}");
 }
 

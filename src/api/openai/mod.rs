@@ -11,9 +11,6 @@ mod write_answer;
 mod write_messages;
 mod writer;
 
-#[cfg(any(test, fuzzing))]
-pub mod fuzz;
-
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

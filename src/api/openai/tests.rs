@@ -1,11 +1,12 @@
 use super::OpenAi;
+use crate::api::fuzz::{events, rewritten};
+use crate::api::tests_golden::{cases, hold, joined, lines};
 use crate::api::{Api, Asked, Seen, Target, Verdict};
 use crate::chat::{Event, Part, Request, Role, Turn};
 use crate::error::Kind;
 use crate::framing::sse;
 use crate::json::{Body, splice};
 use serde_json::{Value, json};
-use std::path::PathBuf;
 
 fn target(model: &str) -> Target<'_> {
     Target { model, max_tokens: 100, stream_usage: true, echo_reasoning: false }
@@ -15,64 +16,20 @@ fn asked() -> Asked {
     Asked { model: "asked".to_owned(), id: "made".to_owned(), created: 5, stream_usage: true, ..Asked::default() }
 }
 
-/// The golden cases whose names begin so.
-fn golden(start: &str) -> Vec<(PathBuf, Value)> {
-    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/openai"));
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()).collect();
-    paths.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with(start));
-    paths.sort();
-    assert!(paths.len() > 3, "no golden cases {start}*");
-    paths.into_iter().map(|p| (p.clone(), serde_json::from_slice(&std::fs::read(p).unwrap()).unwrap())).collect()
-}
-
-/// Compares what was made with what the case says; `UPDATE=1` writes it there instead.
-fn check(path: &PathBuf, case: &Value, made: &[(&str, Value)]) {
-    let mut new = case.clone();
-    for (key, value) in made {
-        new[key] = value.clone();
-    }
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(path, serde_json::to_string_pretty(&new).unwrap() + "\n").unwrap();
-        return;
-    }
-    for (key, value) in made {
-        assert_eq!(&case[key], value, "{key} of {}", path.display());
-    }
-}
-
-fn lines(text: &[u8]) -> Value {
-    std::str::from_utf8(text).unwrap().split('\n').map(str::to_owned).collect()
-}
-
-fn joined(lines: &Value) -> String {
-    let lines: Vec<&str> = lines.as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
-    lines.join("\n")
-}
-
 fn request(body: &Value) -> Request {
     OpenAi.read_request(Body::parse(body.to_string().as_bytes()).unwrap().value()).unwrap()
 }
 
-fn events(chunks: &mut dyn Iterator<Item = &[u8]>) -> Vec<String> {
-    let mut events = Vec::new();
-    let mut reader = OpenAi.reader();
-    for chunk in chunks {
-        reader.read(chunk, &mut |event| events.push(format!("{event:?}")));
-    }
-    reader.close(&mut |event| events.push(format!("{event:?}")));
-    events
-}
-
 #[test]
 fn requests_are_read_and_written_as_the_golden_cases_say() {
-    for (path, case) in golden("request-") {
+    for (path, case) in cases(&OpenAi, "request-") {
         let read = request(&case["request"]);
         let target =
             Target { echo_reasoning: case["echo_reasoning"] == true, ..target(case["model"].as_str().unwrap()) };
         let written = OpenAi.write_request(&read, &target);
         let out: Value = serde_json::from_slice(&written.body).unwrap();
         let losses: Vec<String> = written.losses.iter().map(|l| format!("{} {:?}", l.what, l.effect)).collect();
-        check(&path, &case, &[("out", out), ("losses", json!(losses))]);
+        hold(&path, &case, &[("out", out), ("losses", json!(losses))]);
         // What was written can be read, and then nothing more is lost.
         let again = OpenAi.write_request(&request(&serde_json::from_slice(&written.body).unwrap()), &target);
         let (first, second): (Value, Value) =
@@ -84,7 +41,7 @@ fn requests_are_read_and_written_as_the_golden_cases_say() {
 
 #[test]
 fn answers_are_read_and_written_as_the_golden_cases_say() {
-    for (path, case) in golden("answer-") {
+    for (path, case) in cases(&OpenAi, "answer-") {
         let body = case["answer"].to_string();
         let answer = OpenAi.read_answer(body.as_bytes()).unwrap();
         let out: Value = serde_json::from_slice(&OpenAi.write_answer(&answer, &asked())).unwrap();
@@ -95,26 +52,22 @@ fn answers_are_read_and_written_as_the_golden_cases_say() {
         OpenAi.watch_answer(body.as_bytes(), &mut seen);
         assert_eq!(seen.usage, answer.usage);
         assert!(seen.ended && seen.content && seen.error.is_none(), "{seen:?}");
-        check(&path, &case, &[("out", out)]);
+        hold(&path, &case, &[("out", out)]);
     }
 }
 
 #[test]
 fn streams_are_read_and_written_as_the_golden_cases_say_however_they_are_cut() {
-    for (path, case) in golden("stream-") {
-        let stream = joined(&case["stream"]).into_bytes();
-        let whole = events(&mut [stream.as_slice()].into_iter());
+    for (path, case) in cases(&OpenAi, "stream-") {
+        let stream = joined(&case["stream"], "\n").into_bytes();
+        let whole = events(&OpenAi, &stream, stream.len());
         for size in [2, 7] {
-            assert_eq!(events(&mut stream.chunks(size)), whole, "{} in pieces of {size}", path.display());
+            assert_eq!(events(&OpenAi, &stream, size), whole, "{} in pieces of {size}", path.display());
         }
-        assert_eq!(events(&mut stream.chunks(1)), whole, "{} byte by byte", path.display());
+        assert_eq!(events(&OpenAi, &stream, 1), whole, "{} byte by byte", path.display());
 
-        let mut out = Vec::new();
-        let mut writer = OpenAi.writer(asked());
-        let mut reader = OpenAi.reader();
-        reader.read(&stream, &mut |event| writer.write(&event, &mut out));
-        reader.close(&mut |event| writer.write(&event, &mut out));
-        check(&path, &case, &[("events", json!(whole)), ("out", lines(&out))]);
+        let out = rewritten(&OpenAi, &stream, &asked());
+        hold(&path, &case, &[("events", json!(whole)), ("out", lines(&out))]);
 
         let failed = whole.last().unwrap().starts_with("Error");
         let text = String::from_utf8(out).unwrap();

@@ -18,9 +18,6 @@ mod write;
 mod write_items;
 mod writer;
 
-#[cfg(any(test, fuzzing))]
-pub mod fuzz;
-
 #[cfg(test)]
 mod tests;
 

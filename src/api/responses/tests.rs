@@ -1,4 +1,6 @@
 use super::Responses;
+use crate::api::fuzz::{events, rewritten};
+use crate::api::tests_golden::{cases, hold, joined, lines};
 use crate::api::{Api, Asked, Line, Operation, Seen, Target, anthropic::Anthropic};
 use crate::chat::{Effect, Event, Losses, Part, Request, Role};
 use crate::error::Kind;
@@ -6,7 +8,6 @@ use crate::framing::sse;
 use crate::http::Headers;
 use crate::json::Body;
 use serde_json::{Value, json};
-use std::path::PathBuf;
 
 fn target(model: &str) -> Target<'_> {
     Target { model, max_tokens: 100, stream_usage: true, echo_reasoning: false }
@@ -14,40 +15,6 @@ fn target(model: &str) -> Target<'_> {
 
 fn asked() -> Asked {
     Asked { model: "asked".to_owned(), id: "made".to_owned(), created: 5, stream_usage: true, ..Asked::default() }
-}
-
-/// The golden cases whose names begin so.
-fn golden(start: &str) -> Vec<(PathBuf, Value)> {
-    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/openai-responses"));
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()).collect();
-    paths.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with(start));
-    paths.sort();
-    assert!(paths.len() > 3, "no golden cases {start}*");
-    paths.into_iter().map(|p| (p.clone(), serde_json::from_slice(&std::fs::read(p).unwrap()).unwrap())).collect()
-}
-
-/// Compares what was made with what the case says; `UPDATE=1` writes it there instead.
-fn check(path: &PathBuf, case: &Value, made: &[(&str, Value)]) {
-    let mut new = case.clone();
-    for (key, value) in made {
-        new[key] = value.clone();
-    }
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(path, serde_json::to_string_pretty(&new).unwrap() + "\n").unwrap();
-        return;
-    }
-    for (key, value) in made {
-        assert_eq!(&case[key], value, "{key} of {}", path.display());
-    }
-}
-
-fn lines(text: &[u8]) -> Value {
-    std::str::from_utf8(text).unwrap().split('\n').map(str::to_owned).collect()
-}
-
-fn joined(lines: &Value) -> String {
-    let lines: Vec<&str> = lines.as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
-    lines.join("\n")
 }
 
 fn request(body: &Value) -> Request {
@@ -66,16 +33,6 @@ fn names(losses: &Losses) -> Vec<String> {
 
 fn written(request: &Request, model: &str) -> Value {
     serde_json::from_slice(&Responses.write_request(request, &target(model)).body).unwrap()
-}
-
-fn events(chunks: &mut dyn Iterator<Item = &[u8]>) -> Vec<String> {
-    let mut events = Vec::new();
-    let mut reader = Responses.reader();
-    for chunk in chunks {
-        reader.read(chunk, &mut |event| events.push(format!("{event:?}")));
-    }
-    reader.close(&mut |event| events.push(format!("{event:?}")));
-    events
 }
 
 /// The events of a stream that was written, by name.
@@ -110,12 +67,12 @@ fn only_a_new_response_is_chat() {
 
 #[test]
 fn requests_are_read_and_written_as_the_golden_cases_say() {
-    for (path, case) in golden("request-") {
+    for (path, case) in cases(&Responses, "request-") {
         let read = request(&case["request"]);
         let model = case["model"].as_str().unwrap();
         let there = Responses.write_request(&read, &target(model));
         let out: Value = serde_json::from_slice(&there.body).unwrap();
-        check(
+        hold(
             &path,
             &case,
             &[("only_here", json!(names(&read.losses))), ("losses", json!(names(&there.losses))), ("out", out.clone())],
@@ -129,7 +86,7 @@ fn requests_are_read_and_written_as_the_golden_cases_say() {
 
 #[test]
 fn answers_are_read_and_written_as_the_golden_cases_say() {
-    for (path, case) in golden("answer-") {
+    for (path, case) in cases(&Responses, "answer-") {
         let body = case["answer"].to_string();
         let answer = Responses.read_answer(body.as_bytes()).unwrap();
         let out: Value = serde_json::from_slice(&Responses.write_answer(&answer, &asked())).unwrap();
@@ -140,24 +97,20 @@ fn answers_are_read_and_written_as_the_golden_cases_say() {
         Responses.watch_answer(body.as_bytes(), &mut seen);
         assert_eq!(seen.usage, answer.usage);
         assert!(seen.ended && seen.content && seen.error.is_none(), "{seen:?}");
-        check(&path, &case, &[("out", out)]);
+        hold(&path, &case, &[("out", out)]);
     }
 }
 
 #[test]
 fn streams_are_read_and_written_as_the_golden_cases_say_however_they_are_cut() {
-    for (path, case) in golden("stream-") {
-        let stream = joined(&case["stream"]).into_bytes();
-        let whole = events(&mut [stream.as_slice()].into_iter());
+    for (path, case) in cases(&Responses, "stream-") {
+        let stream = joined(&case["stream"], "\n").into_bytes();
+        let whole = events(&Responses, &stream, stream.len());
         for size in [1, 2, 7] {
-            assert_eq!(events(&mut stream.chunks(size)), whole, "{} in pieces of {size}", path.display());
+            assert_eq!(events(&Responses, &stream, size), whole, "{} in pieces of {size}", path.display());
         }
-        let mut out = Vec::new();
-        let mut writer = Responses.writer(asked());
-        let mut reader = Responses.reader();
-        reader.read(&stream, &mut |event| writer.write(&event, &mut out));
-        reader.close(&mut |event| writer.write(&event, &mut out));
-        check(&path, &case, &[("events", json!(whole)), ("out", lines(&out))]);
+        let out = rewritten(&Responses, &stream, &asked());
+        hold(&path, &case, &[("events", json!(whole)), ("out", lines(&out))]);
 
         let all = data(&out);
         for (number, (name, event)) in all.iter().enumerate() {
@@ -374,25 +327,6 @@ fn probabilities_go_through_in_the_form_that_all_share() {
 }
 
 #[test]
-fn no_bytes_break_it() {
-    let mut seeds: Vec<Vec<u8>> = vec![b"{}".to_vec(), Vec::new(), b"\x05data: {\"type\":\"error\"}\n\n".to_vec()];
-    for start in ["request-", "answer-", "stream-"] {
-        for (_, case) in golden(start) {
-            seeds.push(case["request"].to_string().into_bytes());
-            seeds.push(case["answer"].to_string().into_bytes());
-            if case["stream"].is_array() {
-                seeds.push([b"\x40".as_slice(), joined(&case["stream"]).as_bytes()].concat());
-            }
-        }
-    }
-    for seed in seeds {
-        super::fuzz::fuzz_request(&seed);
-        super::fuzz::fuzz_answer(&seed);
-        super::fuzz::fuzz_stream(&seed);
-    }
-}
-
-#[test]
 fn a_last_event_with_images_in_it_is_read_and_watched() {
     let image = "A".repeat(3 << 20);
     let stream = format!(
@@ -400,7 +334,7 @@ fn a_last_event_with_images_in_it_is_read_and_watched() {
          event: response.completed\ndata: {{\"type\":\"response.completed\",\"response\":{{\"output\":[{{\"type\":\
          \"image_generation_call\",\"result\":\"{image}\"}}],\"usage\":{{\"input_tokens\":3,\"output_tokens\":5}}}}}}\n\n"
     );
-    let read = events(&mut stream.as_bytes().chunks(1 << 16));
+    let read = events(&Responses, stream.as_bytes(), 1 << 16);
     assert_eq!(read.last().map(String::as_str), Some("End"), "{read:?}");
     let mut seen = Seen::default();
     let mut decoder = Responses.decoder();

@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| sluice::api::completions::fuzz::fuzz_completions(data));
+use sluice::api::completions::Completions;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| sluice::api::fuzz::any(&Completions, data));
