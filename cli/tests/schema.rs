@@ -226,7 +226,7 @@ fn what_a_schema_can_say_it_refuses_as_the_reader_does() {
         |d| d["limits"][0]["amount"] = json!(-1),
         |d| d["limits"][0]["amount"] = json!("much"),
         |d| d["limits"][1]["amount"] = json!(0.5),
-        |d| d["limits"][1]["amount"] = json!("5"),
+        |d| d["limits"][1]["amount"] = json!("five"),
         |d| d["limits"][0]["window"] = json!("1w"),
         |d| d["limits"][1]["window"] = json!("1d"),
         |d| d["limits"][1]["sliding"] = json!("1mo"),

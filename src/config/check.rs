@@ -41,7 +41,10 @@ impl<'v> Reader<'v> {
     }
 
     pub(super) fn wrong(&mut self, node: &Node, wanted: &str) {
-        self.problem(node, format_args!("must be {wanted}, not {}", node.kind()));
+        match node.number() {
+            Some(_) if wanted.contains("number") => self.problem(node, format_args!("must be {wanted}")),
+            _ => self.problem(node, format_args!("must be {wanted}, not {}", node.kind())),
+        }
     }
 
     /// The member, which must be there.
@@ -115,8 +118,8 @@ impl<'v> Reader<'v> {
     /// A protobuf `Struct` has only doubles, whole ones to 2^53.
     pub(super) fn count(&mut self, node: &Node) -> Option<u64> {
         const MOST: f64 = 9_007_199_254_740_992.0;
-        match node {
-            Node::Number(number) if number.fract() == 0.0 && (1.0..=MOST).contains(number) => Some(*number as u64),
+        match node.number() {
+            Some(number) if number.fract() == 0.0 && (1.0..=MOST).contains(&number) => Some(number as u64),
             _ => {
                 self.wrong(node, "a whole number above 0");
                 None

@@ -18,12 +18,14 @@ impl<'v> Reader<'v> {
         if authentication.is_none() && list.is_none() {
             return None;
         }
-        let (mut sources, mut anonymous) = (Vec::new(), None);
+        // `key` is a source for each header; problems name it as it is written.
+        let (mut sources, mut places, mut anonymous) = (Vec::new(), Vec::new(), None);
         if let Some(node) = authentication {
             self.fields(node, &["sources", "anonymous"])?;
             if let Some(list) = node.get("sources") {
-                for source in self.list(list) {
+                for (place, source) in self.list(list).iter().enumerate() {
                     sources.extend(self.source(source).into_iter().flatten());
+                    places.resize(sources.len(), place);
                 }
             }
             anonymous = node.get("anonymous").and_then(|node| self.anonymous(node));
@@ -42,6 +44,12 @@ impl<'v> Reader<'v> {
             Ok(consumers) => Some(consumers),
             Err(wrong) => {
                 for (path, message) in wrong {
+                    let written = path.strip_prefix("sources[").and_then(|rest| {
+                        let (at, rest) = rest.split_once(']')?;
+                        let place = places.get(at.parse::<usize>().ok()?)?;
+                        Some(format!("sources[{place}]{}", rest.replace(".claims", ".jwt")))
+                    });
+                    let path = written.unwrap_or(path);
                     let below = ["sources", "anonymous"].iter().any(|name| path.starts_with(name));
                     let path = if below { ["authentication.", &path].concat() } else { path };
                     let path = path.replace(".targets", ".target_models");
@@ -55,17 +63,19 @@ impl<'v> Reader<'v> {
     fn consumer(&mut self, node: &'v Node, known: &[&str]) -> Option<Written> {
         self.fields(node, known)?;
         let mut keys = Vec::new();
-        if let Some(digest) = self.text_in(node, "key_sha256") {
-            keys.push(Key { sha256: digest.to_owned(), not_after: None });
-        }
         if let Some(list) = node.get("keys") {
             for key in self.list(list) {
                 if self.fields(key, &["sha256", "not_after"]).is_none() {
                     continue;
                 }
                 let sha256 = self.need(key, "sha256").and_then(|digest| self.text(digest)).unwrap_or_default();
-                keys.push(Key { sha256: sha256.to_owned(), not_after: self.owned_in(key, "not_after") });
+                let not_after = self.owned_in(key, "not_after");
+                keys.push(Key { sha256: sha256.to_owned(), not_after, alone: false });
             }
+        }
+        // After the list, whose places problems name.
+        if let Some(digest) = self.text_in(node, "key_sha256") {
+            keys.push(Key { sha256: digest.to_owned(), not_after: None, alone: true });
         }
         let labels = self.labels_in(node);
         Some(Written {

@@ -234,8 +234,8 @@ impl<'v> Reader<'v> {
     fn thresholds(&mut self, node: &'v Node) -> Vec<u8> {
         let mut all: Vec<u8> = Vec::new();
         for item in self.list(node) {
-            let percent = match item {
-                Node::Number(number) if number.fract() == 0.0 && (1.0..=100.0).contains(number) => *number as u8,
+            let percent = match item.number() {
+                Some(number) if number.fract() == 0.0 && (1.0..=100.0).contains(&number) => number as u8,
                 _ => {
                     self.wrong(item, "a whole number of percent, 1 to 100");
                     continue;

@@ -45,6 +45,15 @@ impl Node {
         members.iter().find(|(known, _)| known == name).map(|(_, member)| member)
     }
 
+    /// A number, also where Envoy made text of it: of `0.5` and `5000000000` in YAML.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Text(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",

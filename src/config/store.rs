@@ -61,10 +61,11 @@ impl<'v> Reader<'v> {
             return Some(if self.word(node, &["deny", "allow"])? == 1 { Down::Allow } else { Down::Deny });
         }
         self.fields(node, &["local"])?;
-        match self.need(node, "local")? {
+        let share = self.need(node, "local")?;
+        match share.number() {
             // A tenth of a percent is the least.
-            Node::Number(percent) if (0.1..=100.0).contains(percent) => Some(Down::Local((percent * 10.0) as u16)),
-            share => {
+            Some(percent) if (0.1..=100.0).contains(&percent) => Some(Down::Local((percent * 10.0) as u16)),
+            _ => {
                 self.wrong(share, "a number of percent, 0.1 to 100");
                 None
             }

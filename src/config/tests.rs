@@ -70,6 +70,64 @@ fn numbers_of_a_protobuf_struct_are_whole_numbers() {
     assert_eq!(policy(&document).models[0].targets[0].max_tokens, 8192);
 }
 
+/// Envoy's YAML makes text of numbers with a point and of whole ones beyond 32 bits.
+#[test]
+fn numbers_that_envoy_made_text_of_are_numbers() {
+    use crate::quota::{Down, Store};
+    let with = |amount: &Value, local: &Value| {
+        let mut document = good();
+        document["max_tokens"] = json!("8192.0");
+        document["limits"] =
+            json!([{"name": "l", "unit": "tokens", "amount": amount, "window": "1mo", "thresholds": ["50.0"]}]);
+        document["store"] = json!({"redis": {"cluster": "r", "down": {"local": local}}});
+        document
+    };
+    for (local, thousandths) in
+        [(json!("0.5"), 5), (json!(0.5), 5), (json!("5.0"), 50), (json!(5), 50), (json!(".1"), 1)]
+    {
+        let policy = policy(&with(&json!("5000000000"), &local));
+        let rule = &policy.limits.all[0].rule;
+        assert_eq!((rule.amount, rule.store), (5_000_000_000, Store::Fleet(Down::Local(thousandths))), "{local}");
+        assert_eq!((rule.thresholds.as_slice(), policy.models[0].targets[0].max_tokens), (&[50][..], 8192));
+    }
+    for (amount, local) in [("inf", "0.5"), ("NaN", "0.5"), ("5.5", "0.5"), ("-1", "0.5"), ("1e17", "0.5"), ("", "0.5")]
+    {
+        assert_eq!(
+            load(with(&json!(amount), &json!(local)).to_string().as_bytes(), &env).unwrap_err().len(),
+            1,
+            "{amount}"
+        );
+    }
+    for local in ["nan", "inf", "0", "100.5", "half"] {
+        assert_eq!(load(with(&json!(9), &json!(local)).to_string().as_bytes(), &env).unwrap_err().len(), 1, "{local}");
+    }
+}
+
+#[test]
+fn problems_of_consumers_name_the_field_as_it_is_written() {
+    let found = problems(|d| {
+        let good = "a".repeat(64);
+        d["consumers"] = json!([
+            {"name": "a", "key_sha256": "9f"},
+            {"name": "b", "key_sha256": "9f", "keys": [{"sha256": good}, {"sha256": "8f"}]},
+        ]);
+        d["authentication"] =
+            json!({"sources": ["key", {"header": ":path"}, {"jwt": {"consumer": "a..b"}}, {"key": "x-api-key"}]});
+    });
+    let paths: Vec<&str> = found.iter().map(|problem| problem.split(": ").next().unwrap()).collect();
+    let mut sorted = paths.clone();
+    sorted.sort_unstable();
+    let expected = [
+        "authentication.sources[1].header",
+        "authentication.sources[2].jwt.consumer",
+        "authentication.sources[3]",
+        "consumers[0].key_sha256",
+        "consumers[1].key_sha256",
+        "consumers[1].keys[1].sha256",
+    ];
+    assert_eq!(sorted, expected, "{found:?}");
+}
+
 #[test]
 fn limits_are_the_fleets_where_there_is_a_store() {
     use crate::quota::{Down, Store};
@@ -125,7 +183,7 @@ fn mistakes_of_a_store_are_told_with_their_path() {
     check(
         json!({"cluster": "b", "down": {"local": 0}}),
         none.clone(),
-        &["store.redis.down.local: must be a number of percent, 0.1 to 100, not a number"],
+        &["store.redis.down.local: must be a number of percent, 0.1 to 100"],
     );
     check(json!({"cluster": "b", "username": "me"}), none, &["store.redis.auth: must be given with a username"]);
     check(json!({"cluster": "b"}), limit("redis"), &["limits[0].store: sliding windows are counted in each Envoy"]);
@@ -198,7 +256,7 @@ fn every_mistake_is_told_with_its_path() {
         (|d| d["models"][1]["retry_on"] = json!(["rate"]), "models[1].retry_on[0]: no such value \"rate\""),
         (|d| d["first_byte_timeout"] = json!("30"), "first_byte_timeout: \"30\" is no duration: 250ms, 30s, 5m, 1h"),
         (|d| d["first_byte_timeout"] = json!(30), "first_byte_timeout: must be a string, not a number"),
-        (|d| d["max_tokens"] = json!(0.5), "max_tokens: must be a whole number above 0, not a number"),
+        (|d| d["max_tokens"] = json!(0.5), "max_tokens: must be a whole number above 0"),
         (
             |d| d["models"][2]["name"] = json!("gemini/*"),
             "models[2].name: a direct entry is \"*\" or \"provider/…\", and there is no provider \"gemini\"",

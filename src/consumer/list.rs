@@ -47,6 +47,8 @@ pub struct Key {
     /// Hexadecimal.
     pub sha256: String,
     pub not_after: Option<String>,
+    /// Written as `key_sha256`, beside the list.
+    pub alone: bool,
 }
 
 impl Written {
@@ -188,13 +190,15 @@ impl Consumers {
         }
         check.count(path, "keys", entry.keys.len());
         for (at, key) in entry.keys.iter().enumerate() {
-            let path = &path.field("keys").nth(at);
+            let (keys, alone) = (path.field("keys"), path.field("key_sha256"));
+            let path = &keys.nth(at);
             let not_after = check.moment(&path.field("not_after"), key.not_after.as_deref());
+            let path = if key.alone { &alone } else { &path.field("sha256") };
             match Digest::from_hex(&key.sha256) {
-                None => check.wrong(&path.field("sha256"), "must be the 64 hexadecimal digits of the key's SHA-256"),
+                None => check.wrong(path, "must be the 64 hexadecimal digits of the key's SHA-256"),
                 Some(digest) => {
                     if !self.keys.insert(Row { digest, consumer: index, not_after }) {
-                        check.wrong(&path.field("sha256"), AGAIN);
+                        check.wrong(path, AGAIN);
                     }
                 }
             }

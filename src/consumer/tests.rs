@@ -12,7 +12,7 @@ fn hash(key: &str) -> String {
 }
 
 fn key(key: &str) -> Key {
-    Key { sha256: hash(key), not_after: None }
+    Key { sha256: hash(key), ..Key::default() }
 }
 
 fn named(name: &str) -> Written {
@@ -142,7 +142,7 @@ fn the_first_source_that_knows_decides() {
 
 #[test]
 fn a_new_key_and_an_old_one_are_good_together_until_the_old_one_ends() {
-    let old = Key { sha256: hash("old"), not_after: Some("1970-01-01T00:00:01Z".into()) };
+    let old = Key { not_after: Some("1970-01-01T00:00:01Z".into()), ..key("old") };
     let consumers = all(&[Written { keys: vec![old, key("new")], ..named("a") }], vec![]);
     let at = |now, key| consumers.identify(now, &mut headers(&[("x-api-key", key)]), &Envoy::default());
     assert!(at(1_999, "old").is_ok() && at(1_999, "new").is_ok());
@@ -435,7 +435,7 @@ fn every_mistake_is_told_with_its_path() {
         (consumer(Written { tier: Some(String::new()), ..named("a") }), "consumers[1].tier: must have"),
         (consumer(Written { keys: vec![key(KEY)], ..named("a") }), "consumers[1].keys[0].sha256: is there already"),
         (
-            consumer(Written { keys: vec![Key { sha256: KEY.into(), not_after: None }], ..named("a") }),
+            consumer(Written { keys: vec![Key { sha256: KEY.into(), ..Key::default() }], ..named("a") }),
             "consumers[1].keys[0].sha256: must be the 64 hexadecimal digits",
         ),
         (
