@@ -131,6 +131,8 @@ pub struct Spliced {
     pub edits: Vec<Edit>,
     /// Usage was asked for on the client's behalf: its chunk is hidden from the client.
     pub hide_usage: bool,
+    /// What the target would refuse, and is left out.
+    pub losses: Losses,
 }
 
 /// What is known of an answer from watching it go by, whole or streamed, in its own API.
@@ -150,6 +152,8 @@ pub struct Seen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Pass,
+    /// It passes, and says nothing: a sign of life.
+    Idle,
     /// The client did not ask for it.
     Hide,
 }

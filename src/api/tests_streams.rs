@@ -159,7 +159,7 @@ fn watching_a_stream_tells_what_reading_it_does() {
             let mut watch = |frame: Frame<'_>| {
                 if let Some(data) = frame.data {
                     let verdict = provider.watch_event(frame.name, data, false, &mut seen);
-                    assert_eq!(verdict, Verdict::Pass, "{path}");
+                    assert_ne!(verdict, Verdict::Hide, "{path}");
                 }
             };
             decoder.feed(&stream, &mut watch);

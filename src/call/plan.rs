@@ -144,12 +144,14 @@ fn spliced(
     body: Value<'_>,
 ) -> (Spliced, Losses) {
     let mut spliced = api.splice(body, wanted);
+    let mut losses = std::mem::take(&mut spliced.losses);
     let header = |name: &str| client.text(name).map(str::to_owned);
     let ask = Ask { api, model: wanted.model, stream, written: false, header: &header };
-    let Some(adapt) = provider.adapter(&ask) else { return (spliced, Losses::default()) };
+    let Some(adapt) = provider.adapter(&ask) else { return (spliced, losses) };
     let adapted = adapt(provider, body, &ask);
     spliced.edits.extend(adapted.edits);
-    (spliced, adapted.losses)
+    losses.extend(adapted.losses);
+    (spliced, losses)
 }
 
 /// The first half of [`Call::make_ready`] for the plan's first target, from a body that is parsed already.

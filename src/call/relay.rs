@@ -240,8 +240,12 @@ fn watch(api: &dyn Api, frame: &Frame<'_>, hide: bool, seen: &mut Seen, begun: &
         return Verdict::Hide;
     }
     let Some(data) = frame.data else { return Verdict::Pass };
-    *begun = true;
-    api.watch_event(frame.name, data, hide, seen)
+    let sound = seen.error.is_none();
+    let verdict = api.watch_event(frame.name, data, hide, seen);
+    *begun |= verdict != Verdict::Idle;
+    // An event that no client can read: the error stands in its place, and nothing follows.
+    *lost = verdict == Verdict::Hide && sound && seen.error.is_some();
+    verdict
 }
 
 /// Writes the frame as the client gets it; whether that differs from what came.

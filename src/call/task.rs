@@ -125,7 +125,7 @@ impl Chat {
         if let Some(adapt) = provider.kind.adapt_task {
             edits.extend(adapt(provider, format, parsed.value()));
         }
-        Ok(Ready::Same(Spliced { edits, hide_usage: false }))
+        Ok(Ready::Same(Spliced { edits, ..Spliced::default() }))
     }
 
     /// A provider's answer as the client has it, and what it says was used.

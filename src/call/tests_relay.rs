@@ -154,3 +154,16 @@ fn the_model_is_renamed_in_place_and_nothing_else() {
         assert_eq!(renamed.as_deref(), to, "{from}");
     }
 }
+
+#[test]
+fn nothing_follows_the_error_that_stands_for_a_line_that_cannot_be_read() {
+    let ollama = crate::api::by_name("ollama").unwrap();
+    let stream = b"{\"model\":\"m\",\"message\":{\"role\":\"assistant\",\"content\":\"a\"},\"done\":false}\n\
+        {\"message\":{\"content\":\n{\"message\":{\"content\":\"c\"},\"done\":true,\"done_reason\":\"stop\"}\n";
+    let (out, _, well) = any_cut("a broken line", ollama, &|| Relay::same(ollama, false, None), stream);
+    let lines: Vec<serde_json::Value> =
+        out.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    assert!(!well);
+    assert_eq!(lines.len(), 2, "{}", String::from_utf8_lossy(&out));
+    assert!(lines[0]["message"]["content"] == "a" && lines[1]["error"].is_string(), "{lines:?}");
+}

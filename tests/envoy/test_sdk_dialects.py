@@ -7,6 +7,7 @@ import boto3
 import botocore.config
 import botocore.exceptions
 import cohere
+import cohere.core.api_error
 import httpx
 import httpx2
 import kinds
@@ -29,6 +30,11 @@ FAULT = pytest.mark.parametrize("fault", ["error_event=3", "malformed=5", "reset
 BROKEN = (
     openai.APIError,
     anthropic.APIError,
+    genai_errors.APIError,
+    genai_errors.UnknownApiResponseError,
+    cohere.core.api_error.ApiError,
+    ollama.ResponseError,
+    mistralai.client.errors.MistralError,
     botocore.exceptions.ClientError,
     botocore.exceptions.BotoCoreError,
     httpx.HTTPError,
@@ -36,6 +42,34 @@ BROKEN = (
     urllib3.exceptions.HTTPError,
     json.JSONDecodeError,
 )
+OPENAI_ERRORS = {
+    400: openai.BadRequestError,
+    401: openai.AuthenticationError,
+    429: openai.RateLimitError,
+    500: openai.InternalServerError,
+    503: openai.InternalServerError,
+}
+ANTHROPIC_ERRORS = {
+    400: anthropic.BadRequestError,
+    401: anthropic.AuthenticationError,
+    429: anthropic.RateLimitError,
+    500: anthropic.InternalServerError,
+    503: anthropic.InternalServerError,
+}
+COHERE_ERRORS = {
+    400: cohere.BadRequestError,
+    401: cohere.UnauthorizedError,
+    429: cohere.TooManyRequestsError,
+    500: cohere.InternalServerError,
+    503: cohere.ServiceUnavailableError,
+}
+BEDROCK_ERRORS = {
+    400: "ValidationException",
+    401: "UnrecognizedClientException",
+    429: "ThrottlingException",
+    500: "InternalServerException",
+    503: "ServiceUnavailableException",
+}
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +126,7 @@ class TestOpenAI:
     @STREAM
     @STATUS
     def test_errors(self, client, envoy, model, status, stream):
-        with envoy.standin.failing(f"status={status}"), pytest.raises(openai.APIStatusError) as caught:
+        with envoy.standin.failing(f"status={status}"), pytest.raises(OPENAI_ERRORS[status]) as caught:
             client.chat.completions.create(model=model, messages=user("hi"), max_tokens=99, stream=stream)
         assert caught.value.status_code == status and caught.value.type
 
@@ -144,7 +178,7 @@ class TestAnthropic:
     @STREAM
     @STATUS
     def test_errors(self, client, envoy, model, status, stream):
-        with envoy.standin.failing(f"status={status}"), pytest.raises(anthropic.APIStatusError) as caught:
+        with envoy.standin.failing(f"status={status}"), pytest.raises(ANTHROPIC_ERRORS[status]) as caught:
             client.messages.create(model=model, messages=user("hi"), max_tokens=99, stream=stream)
         # 529 is this API's own for a provider that is overloaded.
         assert caught.value.status_code in (status, 529 if status == 503 else status) and caught.value.body["error"]["type"]
@@ -189,11 +223,23 @@ class TestResponses:
         items += [{"type": "function_call_output", "call_id": call.call_id, "output": "It is sunny."}]
         assert "It is sunny." in client.responses.create(input=items, **ask).output_text
 
+    @STREAM
     @STATUS
-    def test_errors(self, client, envoy, model, status):
-        with envoy.standin.failing(f"status={status}"), pytest.raises(openai.APIStatusError) as caught:
-            client.responses.create(model=model, input="hi")
+    def test_errors(self, client, envoy, model, status, stream):
+        with envoy.standin.failing(f"status={status}"), pytest.raises(OPENAI_ERRORS[status]) as caught:
+            client.responses.create(model=model, input="hi", stream=stream)
         assert caught.value.status_code == status and caught.value.type
+
+    @FAULT
+    def test_a_stream_that_breaks(self, client, envoy, model, fault):
+        events = []
+        with envoy.standin.failing(fault):
+            try:
+                events.extend(client.responses.create(model=model, input="hello there", stream=True))
+            except BROKEN:
+                return
+        # The SDK raises at none of its events that tell of an error.
+        assert events[-1].type in ("error", "response.failed") and "response.completed" not in [e.type for e in events]
 
     def test_an_unknown_model(self, client):
         with pytest.raises(openai.NotFoundError) as error:
@@ -239,11 +285,21 @@ class TestGemini:
     def test_a_count_of_tokens(self, client, kind):
         assert client.models.count_tokens(model=kinds.MODELS[kind], contents="What is up?").total_tokens > 0
 
+    @STREAM
     @STATUS
-    def test_errors(self, client, envoy, model, status):
-        with envoy.standin.failing(f"status={status}"), pytest.raises(genai_errors.APIError) as caught:
-            client.models.generate_content(model=model, contents="hi")
+    def test_errors(self, client, envoy, model, status, stream):
+        kind = genai_errors.ClientError if status < 500 else genai_errors.ServerError
+        with envoy.standin.failing(f"status={status}"), pytest.raises(kind) as caught:
+            if stream:
+                list(client.models.generate_content_stream(model=model, contents="hi"))
+            else:
+                client.models.generate_content(model=model, contents="hi")
         assert caught.value.code == status and caught.value.status.isupper()
+
+    @FAULT
+    def test_a_stream_that_breaks(self, client, envoy, model, fault):
+        with envoy.standin.failing(fault), pytest.raises(BROKEN):
+            list(client.models.generate_content_stream(model=model, contents="hello there"))
 
     def test_an_unknown_model(self, client):
         with pytest.raises(genai_errors.ClientError) as error:
@@ -300,12 +356,15 @@ class TestBedrock:
         answer = client.converse(messages=messages, **ask)
         assert "It is sunny." in answer["output"]["message"]["content"][0]["text"]
 
+    @STREAM
     @STATUS
-    def test_errors(self, client, envoy, model, status):
+    def test_errors(self, client, envoy, model, status, stream):
         with envoy.standin.failing(f"status={status}"), pytest.raises(botocore.exceptions.ClientError) as caught:
-            client.converse(modelId=model, **self.ASK)
+            (client.converse_stream if stream else client.converse)(modelId=model, **self.ASK)
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
-        assert caught.value.response["Error"]["Code"].endswith("Exception")
+        code = BEDROCK_ERRORS[status]
+        # The SDK makes its own class of each code that the service's model has.
+        assert caught.value.response["Error"]["Code"] == type(caught.value).__name__.replace("ClientError", code) == code
 
     @FAULT
     def test_a_stream_that_breaks(self, client, envoy, model, fault):
@@ -354,11 +413,27 @@ class TestCohere:
         messages += [{"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": call["id"], "content": "It is sunny."}]
         assert "It is sunny." in client.chat(messages=messages, **ask).message.content[0].text
 
+    @STREAM
     @STATUS
-    def test_errors(self, client, envoy, model, status):
-        with envoy.standin.failing(f"status={status}"), pytest.raises(cohere.core.ApiError) as caught:
-            client.chat(model=model, request_options={"max_retries": 0}, **self.ASK)
+    def test_errors(self, client, envoy, model, status, stream):
+        with envoy.standin.failing(f"status={status}"), pytest.raises(COHERE_ERRORS[status]) as caught:
+            ask = client.chat_stream if stream else client.chat
+            list(ask(model=model, request_options={"max_retries": 0}, **self.ASK))
         assert caught.value.status_code == status and caught.value.body["message"]
+
+    @FAULT
+    def test_a_stream_that_breaks(self, client, envoy, model, fault):
+        events = []
+        with envoy.standin.failing(fault):
+            try:
+                events.extend(client.chat_stream(model=model, **self.ASK))
+            except BROKEN:
+                return
+        if (model, fault) == (kinds.MODELS["cohere"], "malformed=5"):
+            # Its SDK skips an event that it cannot read, here as in a stream of Cohere's own.
+            return
+        # This API has no event for an error: its end says so.
+        assert events[-1].type == "message-end" and events[-1].delta.finish_reason == "ERROR"
 
     def test_an_unknown_model(self, client):
         with pytest.raises(cohere.NotFoundError):
@@ -395,11 +470,17 @@ class TestOllama:
         messages += [{"role": "assistant", "content": "", "tool_calls": [call.model_dump()]}, {"role": "tool", "tool_name": "weather", "content": "It is sunny."}]
         assert "It is sunny." in client.chat(messages=messages, **ask).message.content
 
+    @STREAM
     @STATUS
-    def test_errors(self, client, envoy, model, status):
+    def test_errors(self, client, envoy, model, status, stream):
         with envoy.standin.failing(f"status={status}"), pytest.raises(ollama.ResponseError) as caught:
-            client.chat(model=model, **self.ASK)
+            list(client.chat(model=model, stream=stream, **self.ASK))
         assert caught.value.status_code == status and caught.value.error
+
+    @FAULT
+    def test_a_stream_that_breaks(self, client, envoy, model, fault):
+        with envoy.standin.failing(fault), pytest.raises(BROKEN):
+            list(client.chat(model=model, stream=True, **self.ASK))
 
     def test_an_unknown_model(self, client):
         with pytest.raises(ollama.ResponseError) as error:
@@ -443,13 +524,14 @@ class TestMistral:
         answer = client.chat.complete(model=model, messages=[*self.ASK["messages"], first, {"role": "user", "content": "And then?"}], max_tokens=200)
         assert "And then?" in answer.choices[0].message.content
 
+    @STREAM
     @STATUS
-    def test_errors(self, client, envoy, model, status):
-        with envoy.standin.failing(f"status={status}"), pytest.raises(mistralai.client.errors.MistralError) as caught:
-            client.chat.complete(model=model, **self.ASK)
+    def test_errors(self, client, envoy, model, status, stream):
+        with envoy.standin.failing(f"status={status}"), pytest.raises(mistralai.client.errors.SDKError) as caught:
+            list((client.chat.stream if stream else client.chat.complete)(model=model, **self.ASK))
         assert caught.value.status_code == status
 
     @FAULT
     def test_a_stream_that_breaks(self, client, envoy, model, fault):
-        with envoy.standin.failing(fault), pytest.raises((*BROKEN, mistralai.client.errors.MistralError)):
+        with envoy.standin.failing(fault), pytest.raises(BROKEN):
             list(client.chat.stream(model=model, **self.ASK))

@@ -11,6 +11,7 @@ mod parts;
 mod read;
 mod reader;
 mod reply;
+mod splice;
 mod thinking;
 mod tools;
 mod usage;
@@ -98,15 +99,7 @@ impl Api for Anthropic {
     }
 
     fn splice(&self, body: Value<'_>, target: &Target<'_>) -> Spliced {
-        let same = matches!(body.string("model"), Ok(Some(model)) if model == target.model);
-        let mut edits = Vec::new();
-        if !same {
-            let mut name = Vec::with_capacity(target.model.len().saturating_add(2));
-            crate::json::quote(&mut name, target.model);
-            edits.push(body.set("model", name));
-        }
-        // Every stream of this API states its usage.
-        Spliced { edits, hide_usage: false }
+        splice::splice(body, target)
     }
 
     fn watch_answer(&self, body: &[u8], seen: &mut Seen) {
@@ -114,8 +107,7 @@ impl Api for Anthropic {
     }
 
     fn watch_event(&self, name: &[u8], data: &[u8], _hide_usage: bool, seen: &mut Seen) -> Verdict {
-        watch::event(name, data, seen);
-        Verdict::Pass
+        watch::event(name, data, seen)
     }
 }
 

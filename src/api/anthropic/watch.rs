@@ -1,7 +1,7 @@
 //! What an answer of this API says of itself as it goes by unchanged.
 
 use super::{errors, text_of, usage};
-use crate::api::Seen;
+use crate::api::{Seen, Verdict};
 use crate::json::{Tree, Value};
 
 pub(super) fn answer(body: &[u8], seen: &mut Seen) {
@@ -25,9 +25,9 @@ fn note(seen: &mut Seen, message: Value<'_>) {
 }
 
 /// Most events are deltas of content: they are known by name and not looked into.
-pub(super) fn event(name: &[u8], data: &[u8], seen: &mut Seen) {
+pub(super) fn event(name: &[u8], data: &[u8], seen: &mut Seen) -> Verdict {
     if seen.ended {
-        return;
+        return Verdict::Pass;
     }
     let kind = if matches!(name, b"" | b"message") { unnamed(data) } else { name };
     let mut tree = Tree::default();
@@ -39,7 +39,7 @@ pub(super) fn event(name: &[u8], data: &[u8], seen: &mut Seen) {
             seen.content |= block.is_some_and(|kind| kind.ends_with("_use") || kind == "redacted_thinking");
         }
         b"message_start" | b"message_delta" => {
-            let Ok(event) = tree.read(data) else { return };
+            let Ok(event) = tree.read(data) else { return Verdict::Pass };
             note(seen, event);
             if let Some(message) = event.get("message") {
                 note(seen, message);
@@ -47,8 +47,10 @@ pub(super) fn event(name: &[u8], data: &[u8], seen: &mut Seen) {
         }
         b"message_stop" => seen.ended = true,
         b"error" => seen.error = Some(errors::in_answer(tree.read(data).ok())),
+        b"ping" => return Verdict::Idle,
         _ => {}
     }
+    Verdict::Pass
 }
 
 /// The type of an event without a name. It stands first in all that is known to be sent.

@@ -114,7 +114,7 @@ impl Api for Cohere {
             edits.push(body.set("model", name));
         }
         // Every stream of this API states its usage.
-        Spliced { edits, hide_usage: false }
+        Spliced { edits, ..Spliced::default() }
     }
 
     fn watch_answer(&self, body: &[u8], seen: &mut Seen) {

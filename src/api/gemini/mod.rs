@@ -159,7 +159,7 @@ impl Api for Gemini {
             }
         }
         // Every event of this API states its usage.
-        Spliced { edits, hide_usage: false }
+        Spliced { edits, ..Spliced::default() }
     }
 
     fn watch_answer(&self, body: &[u8], seen: &mut Seen) {

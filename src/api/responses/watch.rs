@@ -13,7 +13,10 @@ pub(super) fn splice(body: &Value<'_>, target: &Target<'_>) -> Spliced {
         quote(&mut model, target.model);
         spliced.edits.push(body.set("model", model));
     }
-    spliced.edits.extend(without_foreign(body));
+    if let Some(edit) = without_foreign(body) {
+        spliced.edits.push(edit);
+        spliced.losses.hint("thinking", "only thinking that this API's provider sealed goes back to it");
+    }
     spliced
 }
 
