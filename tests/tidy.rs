@@ -204,3 +204,46 @@ fn the_architecture_page_stays_short() {
         assert!(page.contains(&format!("`{room}")), "ARCHITECTURE.md does not name `{room}`");
     }
 }
+
+#[test]
+fn every_fuzz_function_has_a_target_and_runs_on_seeds_in_a_test() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz");
+    let bins = fs::read_to_string(fuzz.join("Cargo.toml")).unwrap();
+    let mut found = Vec::new();
+    files(&fuzz.join("fuzz_targets"), &mut found);
+    let targets: Vec<String> = found.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let sources = sources();
+    let fuzzed = |text: &str| {
+        text.split("pub fn fuzz_").skip(1).map(|rest| rest.split('(').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    // Of a file that is no test, what stands below its own tests.
+    let tests: Vec<&str> = sources
+        .iter()
+        .filter_map(|(path, text)| {
+            if is_test(path) {
+                Some(text.as_str())
+            } else {
+                text.split_once("#[cfg(test)]\nmod tests {").map(|(_, tests)| tests)
+            }
+        })
+        .collect();
+    for (path, target) in found.iter().zip(&targets) {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(bins.contains(&format!("path = \"fuzz_targets/{name}.rs\"")), "{name} is no [[bin]]");
+        let call = target.split("| sluice::").nth(1).unwrap().split('(').next().unwrap();
+        let function = call.rsplit("::").next().unwrap();
+        let runs = [format!("{function}("), format!("{function} as fn")];
+        let tested = tests.iter().any(|text| runs.iter().any(|run| text.contains(run)));
+        assert!(tested, "{name}: no test runs {function} on its seeds");
+    }
+    for (path, text) in &sources {
+        for function in fuzzed(text) {
+            let call = format!("::fuzz_{function}(");
+            assert!(targets.iter().any(|target| target.contains(&call)), "{}: {call} has no target", path.display());
+        }
+        for api in text.split("impl Api for ").skip(1).filter(|_| path.ends_with("mod.rs")) {
+            let named = format!("&{},", api.split_whitespace().next().unwrap());
+            assert!(targets.iter().any(|target| target.contains(&named)), "{} has no target", path.display());
+        }
+    }
+}
