@@ -40,7 +40,9 @@ impl Random {
 
 /// Envoy's shared data.
 #[derive(Default)]
-struct Envoy(RefCell<(BTreeMap<String, (Vec<u8>, u32)>, u32)>);
+struct Envoy(RefCell<(Values, u32)>);
+
+type Values = BTreeMap<String, (Vec<u8>, u32)>;
 
 impl Shared for Envoy {
     fn load(&self, key: &str) -> Option<(Vec<u8>, u32)> {
