@@ -49,7 +49,7 @@ pub(super) fn request(body: Value<'_>) -> Result<Request, Error> {
         request.turns.push(Turn { role: Role::System, name: None, parts: block::parts(system)? });
     }
     messages(body, &mut request)?;
-    request.tools = tools::read(body)?;
+    request.tools = tools::read(body, &mut request.losses)?;
     tools::read_choice(body, &mut request)?;
     if let Some(stops) = body.list("stop_sequences")? {
         for stop in stops.items() {

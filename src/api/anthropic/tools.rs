@@ -8,11 +8,14 @@ use crate::json::write::{comma, field, flag, raw, text};
 use crate::json::{Tree, Value, quote};
 use std::borrow::Cow;
 
-pub(super) fn read(body: Value<'_>) -> Result<Vec<Tool>, Error> {
-    body.list("tools")?.map_or(Ok(Vec::new()), |tools| tools.items().map(tool).collect())
+/// What this API says of a tool that others can say too.
+const KNOWN: &[&str] = &["type", "name", "description", "input_schema", "strict", "cache_control"];
+
+pub(super) fn read(body: Value<'_>, losses: &mut Losses) -> Result<Vec<Tool>, Error> {
+    body.list("tools")?.map_or(Ok(Vec::new()), |tools| tools.items().map(|one| tool(one, losses)).collect())
 }
 
-fn tool(tool: Value<'_>) -> Result<Tool, Error> {
+fn tool(tool: Value<'_>, losses: &mut Losses) -> Result<Tool, Error> {
     if !tool.is_object() {
         return Err(tool.wrong("an object"));
     }
@@ -23,6 +26,9 @@ fn tool(tool: Value<'_>) -> Result<Tool, Error> {
     if let Some(kind) = kind.filter(|kind| kind != "custom") {
         let (name, schema) = (name.unwrap_or_default(), Some(tool.keep()));
         return Ok(Tool { name, description: None, schema, strict: None, cache, vendor: Some(kind) });
+    }
+    if tool.members().any(|(name, value)| !value.is_null() && !KNOWN.iter().any(|known| name.is(known))) {
+        losses.hint("tool_options", "of a tool that only this API knows");
     }
     let schema = tool.object("input_schema")?.ok_or_else(|| tool.missing("input_schema"))?;
     Ok(Tool {

@@ -254,8 +254,10 @@ impl Choice {
         }
         for call in items(said, "tool_calls")? {
             let function = object(&call)?.object("function")?;
-            // A custom tool's call is not streamed to others.
-            if (function.is_some() || call.get("custom").is_none()) && !self.call(Some(&call), function, id, sink)? {
+            if function.is_none() && call.get("custom").is_some() {
+                return Err(bad("the provider called a custom tool, which has no place in a stream of another form"));
+            }
+            if !self.call(Some(&call), function, id, sink)? {
                 return Ok(false);
             }
         }

@@ -273,3 +273,12 @@ fn a_forced_tool_is_the_text_of_the_answer() {
     });
     assert_eq!(text, "{\"a\":1}");
 }
+
+#[test]
+fn a_custom_tools_call_in_a_stream_is_an_error_and_not_lost() {
+    let chunk = json!({"id": "c", "choices": [{"index": 0, "delta":
+        {"tool_calls": [{"index": 0, "id": "t", "type": "custom", "custom": {"name": "sql", "input": "SELECT"}}]}}]});
+    let stream = format!("data: {chunk}\n\ndata: [DONE]\n\n");
+    let all = events(&OpenAi, stream.as_bytes(), stream.len());
+    assert!(all.last().unwrap().starts_with("Error"), "{all:?}");
+}
