@@ -86,3 +86,6 @@ pub fn own(
     body.push(b'}');
     Ok(body)
 }
+
+#[cfg(test)]
+mod tests;
