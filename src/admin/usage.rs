@@ -19,6 +19,16 @@ pub fn of_all(params: &mut Params, _: &[Rc<Policy>], host: &dyn Host) -> Result<
     by(&mut query, params, &DIMENSIONS)?;
     let mut body = b"{".to_vec();
     rows(&mut body, &query, params, host)?;
+    if let Some(standing) = Ledger(host).standing() {
+        Ledger(host).looked(host.now());
+        write::field(&mut body, "fleet");
+        body.push(b'{');
+        write::number(&mut body, "untold_requests", standing.untold);
+        if let Some(since) = standing.since {
+            write::number(&mut body, "age_ms", host.now().saturating_sub(since));
+        }
+        body.push(b'}');
+    }
     body.push(b'}');
     Ok(body)
 }

@@ -8,6 +8,7 @@ use crate::api::Api;
 use crate::config::Policy;
 use crate::host::{Host, Millis};
 use crate::http::{Change, Edits};
+use crate::ledger::{Ledger, Letters};
 use crate::limit::Limit;
 use crate::quota::{Answer, Mail, Message, Quota, Sender, Table};
 use crate::telemetry::{self, Sample};
@@ -100,10 +101,11 @@ pub struct Brought {
     pub notes: Vec<String>,
 }
 
-/// A worker's side of the store that all Envoys count in.
+/// A worker's side of the store that all Envoys count in: limits, and the ledger.
 #[derive(Default)]
 pub struct Fleet {
     pub mail: Mail,
+    ledger: Letters,
     /// It did not answer when it was last asked.
     down: bool,
     swept: Millis,
@@ -112,10 +114,20 @@ pub struct Fleet {
 /// Between looks at some of the counters.
 const SWEEP: Millis = 250;
 
+const SILENT: &str = "it does not answer";
+
 impl Fleet {
-    /// The next post, and what it consists of.
-    pub fn post(&mut self, policy: &Policy) -> Option<(Vec<u8>, Vec<Message>)> {
-        self.mail.post(&sender(policy)?)
+    /// The next post, and what of limits it consists of: for [`Self::sent`] or [`Self::lost`].
+    pub fn post(&mut self, policy: &Policy, host: &dyn Host) -> Option<(Vec<u8>, Vec<Message>)> {
+        let sender = sender(policy)?;
+        self.mail.post(&sender).or_else(|| Some((self.ledger.post(&sender, host.now())?, Vec::new())))
+    }
+
+    pub fn sent(&mut self, token: u32, messages: Vec<Message>) {
+        match messages.is_empty() {
+            true => self.ledger.sent(token),
+            false => self.mail.sent(token, messages),
+        }
     }
 
     /// What is due of all counters is looked for in turn.
@@ -123,21 +135,33 @@ impl Fleet {
         let now = host.now();
         if now.abs_diff(self.swept) >= SWEEP {
             self.swept = now;
-            self.mail.sweep(&Quota::new(Table::of(host, policy.limits.pages)), now);
+            if !policy.limits.is_empty() {
+                self.mail.sweep(&Quota::new(Table::of(host, policy.limits.pages)), now);
+            }
+            if policy.ledger {
+                self.ledger.sweep(&Ledger(host), now);
+            }
         }
     }
 
     /// A post could not be sent.
     pub fn lost(&mut self, messages: &[Message]) -> Brought {
-        self.mail.lost(messages);
+        match messages.is_empty() {
+            true => self.ledger.lost(),
+            false => self.mail.lost(messages),
+        }
         self.told(Some("it cannot be reached"))
     }
 
     /// The answer to a post; `None`: none came.
     pub fn delivered(&mut self, token: u32, body: Option<&[u8]>, policy: &Policy, host: &dyn Host) -> Brought {
         let Some(sender) = sender(policy) else { return Brought::default() };
+        if self.ledger.has_sent(token) {
+            let result = self.ledger.delivered(body.unwrap_or_default(), &sender, &Ledger(host), host.now());
+            return self.told(body.map_or(Some(SILENT), |_| result.as_ref().err().map(String::as_str)));
+        }
         let delivered = self.mail.delivered(token, body, &sender);
-        let why = if body.is_some() { delivered.error.as_deref() } else { Some("it does not answer") };
+        let why = if body.is_some() { delivered.error.as_deref() } else { Some(SILENT) };
         let mut brought = self.told(why);
         let quota = Quota::new(Table::of(host, policy.limits.pages));
         for (message, answer) in &delivered.answers {

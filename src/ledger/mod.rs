@@ -9,8 +9,10 @@
 //! To add a total: its name in [`FIELDS`] and its value in [`Totals::of`].
 
 mod page;
+mod store;
 mod sum;
 
+pub use store::Letters;
 pub use sum::{DIMENSIONS, Query, Row};
 
 use crate::chat::Usage;
@@ -71,7 +73,7 @@ pub struct Key<'k> {
     pub open: bool,
 }
 
-/// The totals of this Envoy.
+/// The totals of this Envoy, or of all that share a store.
 #[derive(Clone, Copy)]
 pub struct Ledger<'a>(pub &'a dyn Shared);
 

@@ -2,18 +2,26 @@
 
 use super::{FIELDS, KEPT_DAYS, Totals};
 use crate::quota::{number, put, put_sized, take};
+use std::borrow::Cow;
 
 /// What a key begins with: a row for what had no room, one of a listed consumer's, one of another's.
 pub const OTHER: u8 = 0;
 pub const NAMED: u8 = 1;
 pub const OPEN: u8 = 2;
 
+/// Added to it where a store has the fleet's totals: what is to be told it of that row, and what is being told.
+pub const FRESH: u8 = 4;
+pub const SENT: u8 = 8;
+
+/// The key of how far a page has come with the store. Without it the rows are this Envoy's.
+pub const MARK: u8 = 16;
+
 /// Rows with names, and those of consumers that the configuration does not list among them.
-const ROWS: usize = 32;
+pub const ROWS: usize = 32;
 const OPEN_ROWS: usize = 16;
 
 /// Rows for what had no room, one for each day. More there are only if the clock was wrong.
-const OTHERS: usize = 80;
+pub const OTHERS: usize = 80;
 
 /// Bytes of a key's length, and of totals with theirs.
 const MAX_BODY: usize = 4 + 10 * FIELDS.len();
@@ -25,6 +33,15 @@ pub struct Entry<'p> {
     end: usize,
     /// Where its body's length stands.
     at: usize,
+}
+
+pub fn kind(head: &[u8]) -> u8 {
+    head.first().copied().unwrap_or(OTHER)
+}
+
+/// The same row's key of another kind.
+pub fn of_kind(head: &[u8], kind: u8) -> Vec<u8> {
+    [&[kind], head.get(1..).unwrap_or_default()].concat()
 }
 
 /// The rows of a page, until one cannot be read.
@@ -49,6 +66,11 @@ pub fn totals(mut body: &[u8]) -> Totals {
         *total = number(&mut body).unwrap_or(0);
     }
     totals
+}
+
+pub fn put_entry(out: &mut Vec<u8>, head: &[u8], totals: &Totals) {
+    put_sized(out, |out| out.extend_from_slice(head));
+    put_totals(out, totals);
 }
 
 fn put_totals(out: &mut Vec<u8>, totals: &Totals) {
@@ -77,6 +99,7 @@ struct Look {
     open: usize,
     others: usize,
     end: usize,
+    fleet: bool,
 }
 
 fn look(bytes: &[u8], head: &[u8]) -> Look {
@@ -85,10 +108,11 @@ fn look(bytes: &[u8], head: &[u8]) -> Look {
         if entry.head == head {
             look.found = Some((entry.at, entry.end, totals(entry.body)));
         }
-        match entry.head.first() {
-            Some(&NAMED) => look.named = look.named.saturating_add(1),
-            Some(&OPEN) => look.open = look.open.saturating_add(1),
-            _ => look.others = look.others.saturating_add(1),
+        match kind(entry.head) {
+            NAMED => look.named = look.named.saturating_add(1),
+            OPEN => look.open = look.open.saturating_add(1),
+            OTHER => look.others = look.others.saturating_add(1),
+            kind => look.fleet |= kind == MARK,
         }
         look.end = entry.end;
     }
@@ -98,23 +122,30 @@ fn look(bytes: &[u8], head: &[u8]) -> Look {
 /// The page with these totals added to the row of that key, or to the one for what has no room. `false` beside it: something in
 /// it could not be read, and is gone.
 pub fn added(bytes: &[u8], head: &[u8], totals: &Totals, today: u64) -> (Vec<u8>, bool) {
-    let first = look(bytes, head);
-    let whole = first.end == bytes.len();
-    let bytes = bytes.get(..first.end).unwrap_or_default();
-    if first.found.is_some() || has_room(&first, head) {
-        return (put_row(bytes, &first, head, totals), whole);
+    let mut seen = look(bytes, head);
+    let whole = seen.end == bytes.len();
+    let mut page = Cow::Borrowed(bytes.get(..seen.end).unwrap_or_default());
+    let mut head = Cow::Borrowed(head);
+    if seen.found.is_none() && !has_room(&seen, &head) {
+        page = folded(&page, today).into();
+        seen = look(&page, &head);
+        if !has_room(&seen, &head) {
+            head = if seen.others < OTHERS { other(today) } else { other(0) }.into();
+            seen = look(&page, &head);
+        }
     }
-    let bytes = folded(bytes, today);
-    let second = look(&bytes, head);
-    if has_room(&second, head) {
-        return (put_row(&bytes, &second, head, totals), whole);
+    if !seen.fleet {
+        return (put_row(&page, &seen, &head, totals), whole);
     }
-    let crowd = if second.others < OTHERS { other(today) } else { other(0) };
-    (put_row(&bytes, &look(&bytes, &crowd), &crowd, totals), whole)
+    if seen.found.is_none() {
+        page = put_row(&page, &seen, &head, &Totals::default()).into();
+    }
+    let fresh = of_kind(&head, kind(&head) | FRESH);
+    (put_row(&page, &look(&page, &fresh), &fresh, totals), whole)
 }
 
 fn has_room(look: &Look, head: &[u8]) -> bool {
-    let open = head.first() == Some(&OPEN);
+    let open = kind(head) == OPEN;
     look.named.saturating_add(look.open) < ROWS && !(open && look.open >= OPEN_ROWS)
 }
 
@@ -130,8 +161,7 @@ fn put_row(bytes: &[u8], look: &Look, head: &[u8], totals: &Totals) -> Vec<u8> {
         }
         None => {
             out.extend_from_slice(bytes);
-            put_sized(&mut out, |out| out.extend_from_slice(head));
-            put_totals(&mut out, totals);
+            put_entry(&mut out, head, totals);
         }
     }
     out
@@ -143,7 +173,7 @@ fn folded(bytes: &[u8], today: u64) -> Vec<u8> {
     let mut past = Totals::default();
     for entry in entries(bytes) {
         let day = day(entry.head).map_or(0, |(day, _)| day);
-        if day.saturating_add(KEPT_DAYS) < today {
+        if day.saturating_add(KEPT_DAYS) < today && kind(entry.head) <= OPEN {
             past.add(&totals(entry.body));
         } else {
             put_sized(&mut out, |out| out.extend_from_slice(entry.head));
@@ -151,8 +181,7 @@ fn folded(bytes: &[u8], today: u64) -> Vec<u8> {
         }
     }
     if past != Totals::default() {
-        put_sized(&mut out, |out| out.extend_from_slice(&other(0)));
-        put_totals(&mut out, &past);
+        put_entry(&mut out, &other(0), &past);
     }
     out
 }

@@ -1,6 +1,9 @@
 //! The rows of all pages, as they are asked for.
 
+use super::page::{FRESH, NAMED, OPEN, SENT, kind};
+use super::store::mark;
 use super::{COUNT, Ledger, PAGES, Totals, page};
+use crate::host::Millis;
 use crate::quota::{number, take};
 use std::collections::BTreeMap;
 
@@ -36,23 +39,52 @@ pub struct Row {
     pub names: [String; 4],
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Calls of this Envoy that the store has not confirmed. The rows have them.
+    pub untold: u64,
+    /// The rows have what other Envoys told until then; `None`: not all was read yet.
+    pub since: Option<Millis>,
+}
+
 impl Ledger<'_> {
     /// All rows that are asked for. What had no room is among them unless a name is asked for; what is no longer kept apart,
     /// unless a first day is.
     pub fn rows(&self, query: &Query) -> BTreeMap<Row, Totals> {
         let mut rows: BTreeMap<Row, Totals> = BTreeMap::new();
-        if PAGES.count(self.0).is_none() {
-            return rows;
-        }
-        for index in 0..COUNT {
-            let (bytes, _) = PAGES.load(self.0, index);
-            for entry in page::entries(&bytes) {
+        self.each(|bytes| {
+            for entry in page::entries(bytes) {
                 if let Some(row) = row(entry.head, query) {
                     rows.entry(row).or_default().add(&page::totals(entry.body));
                 }
             }
-        }
+        });
         rows
+    }
+
+    fn each(&self, mut page: impl FnMut(&[u8])) {
+        if PAGES.count(self.0).is_some() {
+            (0..COUNT).for_each(|index| page(&PAGES.load(self.0, index).0));
+        }
+    }
+
+    /// How the rows stand to those that a store has for all Envoys; `None`: there is no store.
+    pub fn standing(&self) -> Option<Standing> {
+        let mut standing: Option<Standing> = None;
+        let mut all = true;
+        self.each(|bytes| match mark(bytes) {
+            None => all = false,
+            Some(mark) => {
+                let standing = standing.get_or_insert(Standing { untold: 0, since: Some(Millis::MAX) });
+                standing.since = standing.since.map(|since| since.min(mark.heard));
+                for entry in page::entries(bytes).filter(|entry| kind(entry.head) & (FRESH | SENT) != 0) {
+                    let [requests, ..] = page::totals(entry.body).0;
+                    standing.untold = standing.untold.saturating_add(requests);
+                }
+            }
+        });
+        let since = |since: &Millis| all && *since > 0;
+        standing.map(|standing| Standing { since: standing.since.filter(since), ..standing })
     }
 }
 
@@ -61,7 +93,7 @@ fn row(head: &[u8], query: &Query) -> Option<Row> {
     if day < query.from || day > query.to {
         return None;
     }
-    let mut row = Row { other: head.first() == Some(&page::OTHER), ..Row::default() };
+    let mut row = Row { other: kind(head) & (NAMED | OPEN) == 0, ..Row::default() };
     let [by_day, by @ ..] = query.by;
     row.day = Some(day).filter(|day| by_day && *day > 0);
     for ((name, wanted), by) in row.names.iter_mut().zip(&query.names).zip(by) {

@@ -16,7 +16,7 @@ const FLIGHTS: usize = 4;
 const MAX_QUEUE: usize = 1000;
 
 /// Why there is no reply, or none to what was asked.
-const NO_ANSWER: &str = "no answer";
+pub const NO_ANSWER: &str = "no answer";
 
 /// Ticks in which all pages are looked through for messages that are due.
 const ROUND: u32 = 16;

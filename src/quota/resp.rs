@@ -1,4 +1,4 @@
-//! The store's language: RESP, as far as one script needs it.
+//! The store's language: RESP, as far as scripts need it.
 
 use super::lease::{Answer, MAX_AMOUNT, Message};
 
@@ -15,6 +15,8 @@ const MAX_LINE: usize = 512;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     Answer(Answer),
+    /// A list of strings.
+    Words(Vec<Vec<u8>>),
     /// The store does not know the script: send it again whole.
     NoScript,
     /// What it says.
@@ -31,19 +33,39 @@ pub enum Broken {
     Wrong,
 }
 
+/// What a script is run by, before its arguments, of which there are so many. `sha`: its name, if the store may know it.
+pub fn run(out: &mut Vec<u8>, script: &str, sha: Option<&str>, keys: &[Vec<u8>], arguments: usize) {
+    head(out, b'*', arguments.saturating_add(keys.len()).saturating_add(3));
+    match sha {
+        Some(sha) => [b"EVALSHA", sha.as_bytes()],
+        None => [&b"EVAL"[..], script.as_bytes()],
+    }
+    .into_iter()
+    .for_each(|part| word(out, part));
+    digits(out, u64::try_from(keys.len()).unwrap_or(0));
+    keys.iter().for_each(|key| word(out, key));
+}
+
 fn head(out: &mut Vec<u8>, kind: u8, number: usize) {
     out.push(kind);
     decimal(out, u64::try_from(number).unwrap_or(0));
     out.extend_from_slice(b"\r\n");
 }
 
-fn word(out: &mut Vec<u8>, word: &[u8]) {
+/// Adds a number as an argument.
+pub fn digits(out: &mut Vec<u8>, number: u64) {
+    let mut text = Vec::with_capacity(20);
+    decimal(&mut text, number.min(MAX_AMOUNT));
+    word(out, &text);
+}
+
+pub fn word(out: &mut Vec<u8>, word: &[u8]) {
     head(out, b'$', word.len());
     out.extend_from_slice(word);
     out.extend_from_slice(b"\r\n");
 }
 
-fn decimal(out: &mut Vec<u8>, mut number: u64) {
+pub fn decimal(out: &mut Vec<u8>, mut number: u64) {
     let start = out.len();
     loop {
         let digit = u8::try_from(number.checked_rem(10).unwrap_or(0)).unwrap_or(0);
@@ -61,14 +83,6 @@ fn decimal(out: &mut Vec<u8>, mut number: u64) {
 /// Adds a message as one command. `sha`: of the script, if the store may know it. `prefix` keeps gateways apart that share
 /// a store.
 pub fn command(out: &mut Vec<u8>, message: &Message, prefix: &str, envoy: &str, sha: Option<&str>) {
-    head(out, b'*', 15);
-    match sha {
-        Some(sha) => [b"EVALSHA", sha.as_bytes()],
-        None => [&b"EVAL"[..], SCRIPT.as_bytes()],
-    }
-    .into_iter()
-    .for_each(|part| word(out, part));
-    word(out, b"1");
     let mut key = Vec::with_capacity(64);
     key.extend_from_slice(prefix.as_bytes());
     // A hash tag: all windows of a counter live on one node of a cluster.
@@ -80,13 +94,11 @@ pub fn command(out: &mut Vec<u8>, message: &Message, prefix: &str, envoy: &str, 
     }
     key.extend_from_slice(b"}:");
     decimal(&mut key, message.start);
-    word(out, &key);
+    run(out, SCRIPT, sha, &[key], 11);
     word(out, envoy.as_bytes());
     let Message { seq, born, total, acked, have, need, want, limit, lease_ms, keep_ms, .. } = *message;
     for number in [seq, born, total, acked, have, need, want, limit, lease_ms, keep_ms] {
-        key.clear();
-        decimal(&mut key, number.min(MAX_AMOUNT));
-        word(out, &key);
+        digits(out, number);
     }
 }
 
@@ -123,6 +135,22 @@ pub fn reply(bytes: &mut &[u8]) -> Result<Reply, Broken> {
                 before: next()?,
                 used: next()?,
             })
+        }
+        (b'*', count) => {
+            let words = (0..number(count)?).map(|_| match line(&mut rest)? {
+                (b'$', len) => {
+                    let len = usize::try_from(number(len)?).map_err(|_| Broken::Wrong)?;
+                    let (word, after) = rest.split_at_checked(len).ok_or(Broken::Short)?;
+                    rest = match after {
+                        [b'\r', b'\n', after @ ..] => after,
+                        [] | [b'\r'] => return Err(Broken::Short),
+                        _ => return Err(Broken::Wrong),
+                    };
+                    Ok(word.to_vec())
+                }
+                _ => Err(Broken::Wrong),
+            });
+            Reply::Words(words.collect::<Result<_, _>>()?)
         }
         (b'-', text) if text.starts_with(b"NOSCRIPT") => Reply::NoScript,
         (b'-', text) => Reply::Error(String::from_utf8_lossy(text).into_owned()),

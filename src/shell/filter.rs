@@ -9,7 +9,7 @@ use proxy_wasm::types::Action;
 pub enum Filter {
     Gateway(GatewayContext),
     Provider(ProviderContext),
-    Admin,
+    Admin(u32),
 }
 
 impl Context for Filter {}
@@ -19,7 +19,7 @@ impl HttpContext for Filter {
         match self {
             Self::Gateway(gateway) => gateway.request_headers(end),
             Self::Provider(provider) => provider.request_headers(),
-            Self::Admin => admin::request_headers(),
+            Self::Admin(context) => admin::request_headers(*context),
         }
     }
 
@@ -27,14 +27,14 @@ impl HttpContext for Filter {
         match self {
             Self::Gateway(gateway) => gateway.request_body(size, end),
             Self::Provider(provider) => provider.request_body(),
-            Self::Admin => Action::Continue,
+            Self::Admin(_) => Action::Continue,
         }
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
         match self {
             Self::Gateway(gateway) => gateway.request_trailers(),
-            Self::Provider(_) | Self::Admin => Action::Continue,
+            Self::Provider(_) | Self::Admin(_) => Action::Continue,
         }
     }
 
@@ -42,7 +42,7 @@ impl HttpContext for Filter {
         match self {
             Self::Gateway(gateway) => gateway.response_headers(end),
             Self::Provider(provider) => provider.response_headers(end),
-            Self::Admin => Action::Continue,
+            Self::Admin(_) => Action::Continue,
         }
     }
 
@@ -50,14 +50,14 @@ impl HttpContext for Filter {
         match self {
             Self::Gateway(gateway) => gateway.response_body(),
             Self::Provider(provider) => provider.response_body(size, end),
-            Self::Admin => Action::Continue,
+            Self::Admin(_) => Action::Continue,
         }
     }
 
     fn on_http_response_trailers(&mut self, _: usize) -> Action {
         match self {
             Self::Provider(provider) => provider.response_trailers(),
-            Self::Gateway(_) | Self::Admin => Action::Continue,
+            Self::Gateway(_) | Self::Admin(_) => Action::Continue,
         }
     }
 

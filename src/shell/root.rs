@@ -68,7 +68,7 @@ impl RootContext for Root {
                     all.retain(|known| known.strong_count() > 0);
                     all.push(Rc::downgrade(&policy));
                 });
-                let store = policy.store.is_some().then(|| Rc::new(Store::new(Rc::clone(&policy), self.context)));
+                let store = policy.store.is_some().then(|| Store::new(Rc::clone(&policy), self.context));
                 self.role = Configured::Gateway(policy, store);
                 true
             }
@@ -104,7 +104,7 @@ impl RootContext for Root {
             Configured::Gateway(policy, store) => {
                 Filter::Gateway(GatewayContext::new(Rc::clone(policy), context, store.clone()))
             }
-            Configured::Admin => Filter::Admin,
+            Configured::Admin => Filter::Admin(context),
             Configured::Provider(provider) => Filter::Provider(ProviderContext::new(provider.clone())),
             Configured::Not => Filter::Provider(ProviderContext::new(None)),
         }))

@@ -11,7 +11,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, MapType};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// Between looks at what is due.
@@ -30,6 +30,17 @@ enum Pace {
     Fast,
 }
 
+thread_local! {
+    /// Every gateway's in this VM.
+    static STORES: RefCell<Vec<Weak<Store>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// As [`Store::look`], of all.
+pub fn look(context: u32) {
+    let stores: Vec<_> = STORES.with_borrow(|all| all.iter().filter_map(Weak::upgrade).collect());
+    stores.iter().for_each(|store| store.look(context));
+}
+
 pub struct Store {
     policy: Rc<Policy>,
     root: u32,
@@ -39,9 +50,14 @@ pub struct Store {
 }
 
 impl Store {
-    pub fn new(policy: Rc<Policy>, root: u32) -> Self {
+    pub fn new(policy: Rc<Policy>, root: u32) -> Rc<Self> {
         let (fleet, waiting) = (RefCell::default(), RefCell::default());
-        Self { policy, root, fleet, waiting, pace: Cell::new(Pace::Still) }
+        let store = Rc::new(Self { policy, root, fleet, waiting, pace: Cell::new(Pace::Still) });
+        STORES.with_borrow_mut(|all| {
+            all.retain(|known| known.strong_count() > 0);
+            all.push(Rc::downgrade(&store));
+        });
+        store
     }
 
     /// Not from a tick: Envoy would replace the timer that runs.
@@ -70,6 +86,16 @@ impl Store {
         }
         if !messages.is_empty() {
             self.fleet.borrow_mut().mail.add(messages);
+        }
+    }
+
+    /// Somebody asks what all Envoys have counted: it is read from now on. `context`: where that is.
+    pub fn look(&self, context: u32) {
+        if self.pace.get() == Pace::Still && hostcalls::set_effective_context(self.root).is_ok() {
+            self.go(Pace::Slow);
+            if hostcalls::set_effective_context(context).is_err() {
+                log::error!("Envoy does not know the stream's context");
+            }
         }
     }
 
@@ -118,11 +144,11 @@ impl Store {
     fn post(&self) {
         let Some(redis) = &self.policy.store else { return };
         loop {
-            let Some((body, messages)) = self.fleet.borrow_mut().post(&self.policy) else { return };
+            let Some((body, messages)) = self.fleet.borrow_mut().post(&self.policy, &Envoy) else { return };
             let headers = vec![(":method", "POST"), (":path", "/"), (":authority", "redis")];
             let timeout = Duration::from_millis(redis.timeout);
             match hostcalls::dispatch_http_call(&redis.cluster, headers, Some(&body), Vec::new(), timeout) {
-                Ok(token) => self.fleet.borrow_mut().mail.sent(token, messages),
+                Ok(token) => self.fleet.borrow_mut().sent(token, messages),
                 Err(_) => tell(self.fleet.borrow_mut().lost(&messages)),
             }
         }

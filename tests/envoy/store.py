@@ -80,9 +80,11 @@ class Redis:
         return [lines[at + 1] for at, line in enumerate(lines) if line.startswith("$") and line != "$-1"]
 
     def counters(self) -> dict[str, dict[str, int]]:
-        """All there is, by key: what is used, what is lent."""
+        """All limits' counters, by key: what is used, what is lent. The ledger's keys are not among them."""
         found = {}
         for key in self.words("KEYS", "*"):
+            if "{usage:" in key:
+                continue
             words = self.words("HGETALL", key)
             fields = dict(zip(words[::2], words[1::2], strict=True))
             found[key] = {name: int(fields[name]) for name in ("used", "leased", "holders")}

@@ -2,14 +2,18 @@
 
 import asyncio
 import collections
+import concurrent.futures
+import contextlib
 import hashlib
 import json
 import random
+import threading
 import time
 
 import client
 import harness
 import pytest
+import store
 from conftest import FULL
 from load import JSON, MESSAGES, PROMPT, SSE, WORDS, Server, ask, load, providers
 
@@ -290,3 +294,57 @@ def test_the_ledger_outlives_configurations_and_vms():
             settled(envoy, number * 80 + 80)
             envoy.change(lambda config, number=number: another(config, number))
         agree(settled(envoy, len(jobs)), jobs, servers)
+
+
+@contextlib.contextmanager
+def fleet(ports, redis, size):
+    """So many Envoys that share a ledger. No call needs Redis for its limits."""
+    policy = document(store={"redis": {"cluster": "redis_bridge", "timeout": "500ms"}})
+    policy["limits"][0]["store"] = "local"
+    with contextlib.ExitStack() as stack:
+        config = store.bridged(harness.configuration(policy, ports), redis.port)
+        yield [stack.enter_context(harness.Envoy(config)) for _ in range(size)]
+
+
+def test_three_envoys_have_one_ledger_whatever_becomes_of_redis_and_of_them(figure):
+    jobs = list(plans(6000 if FULL else 900, 6))
+    shares = [jobs[at::3] for at in range(3)]
+    with store.Redis() as redis, providers("a", "b", c=Claude) as (servers, ports):
+        with fleet(ports, redis, 3) as envoys:
+
+            def loads(number):
+                """A third of the calls, at all Envoys at once."""
+                parts = [share[len(share) * number // 3 : len(share) * (number + 1) // 3] for share in shares]
+                with concurrent.futures.ThreadPoolExecutor(3) as threads:
+                    return list(threads.map(lambda envoy, part: run(envoy, servers, part, 6), envoys, parts))
+
+            loads(0)
+            # Paused and restarted while calls go on; then away, with all that is counted meanwhile.
+            threading.Timer(0.2, redis.pause).start()
+            threading.Timer(1.5, lambda: (redis.go_on(), redis.stop(), redis.start())).start()
+            loads(1)
+            time.sleep(2)
+            redis.stop()
+            loads(2)
+            untold = [envoy.tell("/usage")["fleet"]["untold_requests"] for envoy in envoys]
+            assert all(count >= len(jobs) // 9 - 6 for count in untold), untold
+            redis.start()
+            for envoy in envoys:
+                told = settled(envoy, len(jobs), 90)
+                agree(told, jobs, servers)
+            deadline = time.monotonic() + 20
+            while any(envoy.tell("/usage?by=")["fleet"]["untold_requests"] for envoy in envoys) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            assert envoys[0].tell("/usage?by=")["fleet"]["untold_requests"] == 0
+            # A consumer is told of all Envoys, by any.
+            mine = added(job["row"] for job in jobs if job["key"][0] == "batch")
+            for envoy in envoys:
+                got = client.call(envoy.port, "/v1/usage?by=", method="GET", headers={"x-api-key": key("batch")})
+                assert numbers(got.json()["total"]) == mine
+                assert not any("ledger_lost" in name for name in envoy.counters())
+        # All are gone; one that was never called knows.
+        with fleet(ports, redis, 1) as [envoy]:
+            agree(settled(envoy, len(jobs), 30), jobs, servers)
+        keys = redis.words("KEYS", "*")
+        assert 0 < len(keys) <= 1024 and all(b":-1" not in redis.ask("TTL", key) for key in keys)
+    figure("three Envoys, one ledger", f"{len(jobs)} calls; Redis paused, restarted, away", f"{len(keys)} keys, the sum of all Envoys' calls in each of them, and after their restart")

@@ -51,7 +51,7 @@ impl Worker {
     }
 
     fn post(&mut self) -> Vec<Message> {
-        let (body, messages) = self.fleet.post(&self.policy).unwrap();
+        let (body, messages) = self.fleet.post(&self.policy, &self.host).unwrap();
         assert!(String::from_utf8(body).unwrap().contains(SCRIPT_SHA1));
         self.tokens = self.tokens.wrapping_add(1);
         self.fleet.mail.sent(self.tokens, messages.clone());
@@ -211,4 +211,28 @@ fn an_outage_is_told_once_and_so_is_its_end() {
     assert!(notes(&mut worker, None).is_empty());
     assert!(notes(&mut worker, Some(b"-LOADING it\r\n+OK\r\n")).is_empty());
     assert_eq!(notes(&mut worker, Some(b"")), ["the store of limits answers again"]);
+}
+
+#[test]
+fn the_ledger_is_told_to_the_store_also_where_no_limit_is_counted_there() {
+    let local = json!([{"name": "calls", "unit": "requests", "amount": 9, "window": "1h", "store": "local"}]);
+    let mut worker = Worker::new(local, json!("deny"));
+    assert!(worker.fleet.post(&worker.policy, &worker.host).is_none());
+    let mut outcomes = Vec::new();
+    for (token, answer) in [(1, None), (2, Some("-ERR no\r\n")), (3, Some("*2\r\n$1\r\n1\r\n$1\r\n1\r\n"))] {
+        worker.host.wait(60_000);
+        worker.fleet.sweep(&worker.policy, &worker.host);
+        let (body, messages) = worker.fleet.post(&worker.policy, &worker.host).unwrap();
+        assert!(messages.is_empty() && String::from_utf8(body).unwrap().contains("sluice:{usage:"));
+        worker.fleet.sent(token, messages);
+        assert!(worker.fleet.post(&worker.policy, &worker.host).is_none(), "one post at a time");
+        let answer = answer.map(|answer| answer.repeat(32));
+        let brought = worker.fleet.delivered(token, answer.as_deref().map(str::as_bytes), &worker.policy, &worker.host);
+        outcomes.push((brought.samples[0].name.to_string(), brought.notes));
+    }
+    let fails = vec!["the store of limits fails: it does not answer".to_owned()];
+    let again = vec!["the store of limits answers again".to_owned()];
+    let outcome = |word: &str| format!("sluice_store_posts_total;outcome={word}");
+    assert_eq!(outcomes, [(outcome("failed"), fails), (outcome("failed"), vec![]), (outcome("ok"), again)]);
+    assert_eq!(worker.fleet.lost(&[]).samples[0].name.to_string(), outcome("failed"));
 }
