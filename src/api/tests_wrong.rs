@@ -127,8 +127,7 @@ fn a_member_of_another_type_is_taken_or_refused_by_its_name() {
                             let param = error.param.clone().unwrap_or_default();
                             // The member itself or one in it; what should stand around or beside it, if it is a kind or absent.
                             let around = named.rsplit_once(['.', '[']).map_or("", |(around, _)| around);
-                            if !within(&param, &named) && !within(&named, &param) && !(alike && within(&param, around))
-                            {
+                            if !(within(&param, &named) || within(&named, &param) || alike && within(&param, around)) {
                                 wrongs.insert(format!("{here}: {param:?} {}", error.message));
                             }
                         }
