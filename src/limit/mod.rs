@@ -159,10 +159,7 @@ impl Limits {
     }
 
     pub fn slot(&self, limit: &Limit, caller: &Caller<'_>) -> Slot {
-        let values: Vec<(Cow<'static, str>, &str)> =
-            limit.by.iter().map(|dimension| (dimension.name(), caller.value(dimension, self))).collect();
-        let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (&**name, *value)).collect();
-        limit.rule.slot(&values)
+        limit.rule.slot_of(limit.by.iter().map(|dimension| (dimension.name(), caller.value(dimension, self))))
     }
 }
 

@@ -82,11 +82,12 @@ fn size<T>(list: &[T]) -> u64 {
     u64::try_from(list.len()).unwrap_or(0)
 }
 
-pub fn decode(mut bytes: &[u8]) -> Option<Counter> {
+pub fn decode(mut bytes: &[u8]) -> Option<Box<Counter>> {
     let bytes = &mut bytes;
     let flags = number(bytes)?;
-    let mut counter =
-        Counter { seen: number(bytes)?, crossed: u8::try_from(number(bytes)?).ok()?, ..Counter::default() };
+    let mut counter = Box::<Counter>::default();
+    counter.seen = number(bytes)?;
+    counter.crossed = u8::try_from(number(bytes)?).ok()?;
     for _ in 0..number(bytes)? {
         let cell = Cell { start: number(bytes)?, used: number(bytes)? };
         counter.cells.push(cell).then_some(())?;

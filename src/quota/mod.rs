@@ -34,6 +34,7 @@ pub use table::{ATTEMPTS, Closed, DEFAULT_PAGES, Table, who};
 pub use windows::{Piece, Span, Window, date};
 
 use hash::Hasher;
+use std::borrow::Cow;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -171,6 +172,10 @@ impl Rule {
 
     /// The key for these dimensions and values, in the order of the limit's `by`.
     pub fn slot(&self, dimensions: &[(&str, &str)]) -> Slot {
+        self.slot_of(dimensions.iter().map(|(dimension, value)| (Cow::Borrowed(*dimension), *value)))
+    }
+
+    pub fn slot_of<'v>(&self, dimensions: impl Iterator<Item = (Cow<'v, str>, &'v str)>) -> Slot {
         let mut hasher = self.seed.clone();
         hasher.bytes(b"k");
         for (dimension, value) in dimensions {

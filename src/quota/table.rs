@@ -66,7 +66,8 @@ pub struct Seat {
     pub slot: Slot,
     /// Shared with other keys that found no room.
     pub crowded: bool,
-    pub counter: Counter,
+    /// Large, and passed on a few times.
+    pub counter: Box<Counter>,
     pub moment: Moment,
 }
 
@@ -260,7 +261,7 @@ impl Page {
         self.entries().find(|entry| entry.slot == slot).map(|entry| entry.body)
     }
 
-    fn entry(&self, slot: Slot) -> Option<(Millis, Counter)> {
+    fn entry(&self, slot: Slot) -> Option<(Millis, Box<Counter>)> {
         let entry = self.entries().find(|entry| entry.slot == slot).filter(|_| self.ok)?;
         Some((entry.ends, codec::decode(entry.body)?))
     }
