@@ -23,17 +23,17 @@ impl<'a> Scan<'a> {
         Self { bytes: text.as_bytes(), at: 0, lenient: false }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn step(&mut self) {
         self.at = self.at.wrapping_add(1);
     }
 
-    #[inline]
+    #[inline(always)]
     fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
@@ -44,7 +44,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Takes `byte` if it is next.
-    #[inline]
+    #[inline(always)]
     pub fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         if found {
@@ -53,7 +53,7 @@ impl<'a> Scan<'a> {
         found
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn space(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
             self.step();
@@ -262,7 +262,7 @@ impl<'a> Scan<'a> {
 }
 
 /// How many leading bytes stand for themselves in a JSON string.
-#[inline]
+#[inline(always)]
 pub(super) fn plain(bytes: &[u8]) -> usize {
     let mut count = 0_usize;
     let (blocks, tail) = bytes.as_chunks::<16>();
@@ -273,8 +273,13 @@ pub(super) fn plain(bytes: &[u8]) -> usize {
         }
         count = count.wrapping_add(16);
     }
-    let ends = |b: &u8| matches!(*b, b'"' | b'\\' | 0..0x20);
-    count.wrapping_add(tail.iter().position(ends).unwrap_or(tail.len()))
+    count.wrapping_add(tail.iter().position(special).unwrap_or(tail.len()))
+}
+
+/// Whether it does not stand for itself in a JSON string.
+#[inline]
+fn special(byte: &u8) -> bool {
+    matches!(*byte, b'"' | b'\\' | 0..0x20)
 }
 
 /// Where `byte` stands, in order: for bytes that come often, each of which would be a search of its own.
@@ -335,7 +340,7 @@ fn equal(block: &[u8; 16], byte: u8) -> u32 {
 
 /// A bit for each byte that ends a plain run, the first byte's lowest: `"`, `\` and controls.
 #[cfg(target_arch = "wasm32")]
-#[inline]
+#[inline(always)]
 fn marks(block: &[u8; 16]) -> u32 {
     use core::arch::wasm32::{u8x16_bitmask, u8x16_eq, u8x16_lt, u8x16_splat, u64x2, v128_or};
     let [low, high] = halves(block);
@@ -346,7 +351,7 @@ fn marks(block: &[u8; 16]) -> u32 {
 
 /// As above, except that only the lowest bit is exact, and that it is the byte's place.
 #[cfg(not(target_arch = "wasm32"))]
-#[inline]
+#[inline(always)]
 fn marks(block: &[u8; 16]) -> u32 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
@@ -364,7 +369,7 @@ fn marks(block: &[u8; 16]) -> u32 {
     if at < 16 { 1 << at } else { 0 }
 }
 
-#[inline]
+#[inline(always)]
 fn halves(block: &[u8; 16]) -> [u64; 2] {
     let (words, _) = block.as_chunks::<8>();
     [words.first().copied().map_or(0, u64::from_le_bytes), words.get(1).copied().map_or(0, u64::from_le_bytes)]

@@ -437,3 +437,19 @@ fn every_place_of_a_byte_is_found() {
         }
     }
 }
+
+#[test]
+fn an_escape_anywhere_between_blocks_is_read_and_written() {
+    for length in 0..70_usize {
+        for step in [1, 2, 15, 16, 17, 33] {
+            let said: String = (0..length)
+                .map(|at| if at % step == 0 { ['"', '\n', 'é', '\\', '\u{1}', '€'][at % 6] } else { 'x' })
+                .collect();
+            let mut quoted = Vec::new();
+            quote(&mut quoted, &said);
+            assert_eq!(serde_json::from_slice::<String>(&quoted).unwrap(), said, "{length} {step}");
+            let mut tree = Tree::default();
+            assert_eq!(tree.read(&quoted).unwrap().text().as_deref(), Some(&*said), "{length} {step}");
+        }
+    }
+}

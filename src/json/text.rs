@@ -15,20 +15,21 @@ pub(super) fn decode(quoted: &str, escaped: bool) -> Option<Cow<'_, str>> {
 fn unescape(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-        let (run, escape) = rest.split_at_checked(at)?;
+    // A checked string is plain but for its escapes, and they stand close: no search is set up for each.
+    loop {
+        let (run, escape) = rest.split_at_checked(plain(rest.as_bytes()))?;
         out.push_str(run);
+        if escape.is_empty() {
+            return Some(out);
+        }
         let letter = *escape.as_bytes().get(1)?;
         rest = escape.get(2..)?;
-        let same = match letter {
-            b'n' => "\n",
-            b'"' => "\"",
-            b'\\' => "\\",
-            b't' => "\t",
-            b'r' => "\r",
-            b'/' => "/",
-            b'b' => "\u{8}",
-            b'f' => "\u{c}",
+        out.push(match letter {
+            b'n' => '\n',
+            b't' => '\t',
+            b'r' => '\r',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
             b'u' => {
                 let mut unit = u32::from_str_radix(rest.get(..4)?, 16).ok()?;
                 rest = rest.get(4..)?;
@@ -40,18 +41,11 @@ fn unescape(text: &str) -> Option<String> {
                     }
                 }
                 // Half of a pair stands for nothing.
-                out.push(char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER));
-                continue;
+                char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER)
             }
-            other => {
-                out.push(char::from(other));
-                continue;
-            }
-        };
-        out.push_str(same);
+            same => char::from(same),
+        });
     }
-    out.push_str(rest);
-    Some(out)
 }
 
 /// Bytes as text, or where they stop being UTF-8.
@@ -75,19 +69,22 @@ pub fn escape(out: &mut Vec<u8>, text: &str) {
         out.extend_from_slice(run);
         let Some((byte, after)) = after.split_first() else { break };
         rest = after;
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0x08 => out.extend_from_slice(b"\\b"),
-            0x0c => out.extend_from_slice(b"\\f"),
+        let letter = match byte {
+            b'"' | b'\\' => *byte,
+            b'\n' => b'n',
+            b'\r' => b'r',
+            b'\t' => b't',
+            0x08 => b'b',
+            0x0c => b'f',
             _ => {
                 let digit = |d: u8| HEX.get(usize::from(d)).copied().unwrap_or_default();
                 out.extend_from_slice(b"\\u00");
                 out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+                continue;
             }
-        }
+        };
+        out.push(b'\\');
+        out.push(letter);
     }
 }
 

@@ -177,7 +177,7 @@ impl Tree {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, node: Node, scan: &Scan<'_>) -> Result<(), Bad> {
         if self.nodes.len() >= if scan.lenient { MAX_READ_VALUES } else { MAX_VALUES } {
             return Err(Bad { what: "too many values", at: scan.at });
@@ -187,7 +187,7 @@ impl Tree {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn place(scan: &Scan<'_>) -> u32 {
     scan.at as u32
 }
