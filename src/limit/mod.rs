@@ -271,6 +271,22 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_says_what_must_be_known_of_a_call_and_whether_it_refuses() {
+        for unit in Unit::ALL {
+            for mode in [Mode::Enforce, Mode::Report] {
+                let mut rule = Rule::new("l", unit, Window::Total, 1);
+                rule.mode = mode;
+                let mut limit = Limit { rule: Rc::new(rule), ..Rc::into_inner(limit(&[], When::default())).unwrap() };
+                let counts = [Unit::Tokens, Unit::InputTokens, Unit::OutputTokens, Unit::Usd].contains(&unit);
+                assert_eq!((limit.counts_tokens(), limit.is_enforced()), (counts, mode == Mode::Enforce), "{unit:?}");
+                assert!(!limit.is_by_provider());
+                limit.by = vec![Dimension::Team, Dimension::Provider];
+                assert!(limit.is_by_provider());
+            }
+        }
+    }
+
+    #[test]
     fn conditions_must_all_hold() {
         let gold = consumer("a", Some("t"), Some("gold"));
         let of = |texts: &[&str]| Some(texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());

@@ -305,6 +305,7 @@ fn workers_that_are_always_first_cost_a_refusal_and_never_an_amount() {
     memory.refuse.set(usize::MAX);
     let refusal = reserve(&quota, &[&rule], 1, &at(NOW)).unwrap_err();
     assert_eq!(refusal.reason, Reason::Closed(Closed::Busy));
+    assert_eq!(refusal.standing, Standing { limit: 10, ..Standing::default() }, "the limit is told");
     let left = settle(&quota, held, 3, NOW).left.expect("not settled");
     memory.refuse.set(0);
     assert!(settle(&quota, left, 3, NOW).left.is_none());
@@ -365,6 +366,48 @@ fn an_envoy_has_one_name_until_it_is_started_again() {
     let name = who(&one, &|| b"a".to_vec());
     assert_eq!((name.len(), who(&one, &|| b"b".to_vec())), (32, name.clone()));
     assert_ne!(who(&Memory::default(), &|| b"b".to_vec()), name);
+}
+
+/// Reserves in a limit of the fleet's, whose store gives what is wanted.
+fn admit(quota: &Quota<'_>, rule: &Rc<Rule>, count: u64, now: Millis) -> Reservation {
+    let asks = [Ask { rule, slot: rule.slot(&[]) }];
+    for _ in 0..2 {
+        let mut messages = Vec::new();
+        match quota.reserve(&asks, &requests(count), &at(now), &mut messages) {
+            Reserved::Held(held) => return held,
+            Reserved::Refused(refusal) => panic!("{refusal:?}"),
+            Reserved::Ask => {
+                for Message { slot, start, seq, want, .. } in messages {
+                    let answer = Answer { born: 5, seq, lease: want, free: 50, share: 25, before: 0, used: 0 };
+                    quota.answered(slot, start, &answer, now).expect("it was asked for");
+                }
+            }
+        }
+    }
+    panic!("asked and answered, and still not admitted");
+}
+
+#[test]
+fn a_call_of_the_fleets_that_ends_after_its_window_is_told_for_its_own() {
+    let memory = Memory::with(4);
+    let quota = memory.quota();
+    let mut rule = Rule::new("limit", Unit::Requests, Window::Calendar(1, Span::Minute), 100);
+    rule.store = Store::Fleet(Down::Deny);
+    let rule = Rc::new(rule);
+    let told = |now| {
+        let mut due = Vec::new();
+        (0..quota.pages()).for_each(|page| quota.due(page, now, &mut due));
+        due.iter().map(|message| (message.start, message.total)).collect::<Vec<_>>()
+    };
+    let soon = admit(&quota, &rule, 3, NOW);
+    settle(&quota, soon, 3, NOW + 1);
+    let late = admit(&quota, &rule, 2, NOW + 2);
+    let next = admit(&quota, &rule, 1, NOW + 60_000);
+    assert_eq!(settle(&quota, late, 2, NOW + 60_001).late, 1);
+    assert_eq!(told(NOW + 60_002), [(NOW, 5)], "both calls, and for the window that they counted in");
+    assert_eq!(quota.taken(&rule, rule.slot(&[]), NOW + 60_002), Some((0, 1)));
+    settle(&quota, next, 1, NOW + 60_003);
+    assert_eq!(quota.taken(&rule, rule.slot(&[]), NOW + 60_003), Some((1, 0)));
 }
 
 /// The bytes, those bytes cut short, and those bytes with one changed.
