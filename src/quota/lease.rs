@@ -61,7 +61,7 @@ pub struct Lease {
     pub marks: u64,
     /// How long the store keeps it if no window ends.
     pub stays: Millis,
-    /// It was used since the last message.
+    /// It was used since the last message, or the store has lent more than is held: there is something to tell.
     pub busy: bool,
     pub pending: Option<Pending>,
 }
@@ -146,7 +146,7 @@ impl Lease {
 
     /// The store knows all and nothing is lent: it may be forgotten, and begun again.
     pub fn is_drained(&self) -> bool {
-        !self.owes() && self.ceil <= self.total
+        !self.owes() && self.ceil <= self.total && !self.busy
     }
 
     /// Whether the window's budget is settled already, but for less than `want`: no lease that comes back helps.
@@ -214,7 +214,7 @@ impl Lease {
             }
             return Some(self.send(slot, self.size, now));
         }
-        if age < pause || !(self.ceil > self.total || self.owes()) {
+        if age < pause || !(self.ceil > self.total || self.owes() || self.busy) {
             return None;
         }
         if !self.busy || self.size == 0 {

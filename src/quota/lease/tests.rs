@@ -115,6 +115,23 @@ fn what_is_more_than_fair_is_given_back() {
     assert_eq!((back.have, back.want), (12, 0));
 }
 
+/// The others have used all the rest: of an Envoy that has no calls they get what it has.
+#[test]
+fn nothing_is_fair_when_nothing_is_left_and_an_idle_envoy_says_so() {
+    let mut lease = lent(1000);
+    lease.touched(SLOT, 10, NOW + 1);
+    lease.total = 10;
+    lease.due(SLOT, 10, NOW + ADMIT / 2).expect("renewed");
+    lease.answered(&answer(&lease, 70, 0), 10, NOW + ADMIT / 2);
+    assert_eq!((lease.ceil, lease.owes()), (10, false));
+    assert!(!lease.is_drained(), "the store does not know yet");
+    let back = lease.due(SLOT, 10, NOW + ADMIT / 2 + 1).expect("at once");
+    assert_eq!((back.have, back.want), (0, 0));
+    lease.answered(&answer(&lease, 0, 70), 10, NOW + ADMIT / 2 + 1);
+    assert!(lease.is_drained());
+    assert_eq!(lease.due(SLOT, 10, NOW + 10 * ADMIT), None, "nothing more to tell");
+}
+
 #[test]
 fn the_end_of_a_window_is_told_and_nothing_of_it_is_kept() {
     let mut lease = Lease::new(DAY, 1000, 0);
