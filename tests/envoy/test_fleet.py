@@ -224,6 +224,35 @@ def test_an_envoy_that_dies_loses_its_lease_and_no_more_and_a_restart_keeps_the_
         assert set(load.statuses) == {200, 429} and not load.errors, (load.statuses, load.errors[:3])
 
 
+def test_what_an_envoy_does_not_use_comes_back_to_the_others():
+    """After seconds where calls are rare, after half a minute where they came often; then the budget is used to its last call."""
+    budget = 1000
+    tokens = {"name": "tokens", "unit": "tokens", "amount": 10_000, "window": "12mo", "when": {"model": ["rare"]}}
+    models = [{"name": name, "targets": [{"provider": "openai", "model": "gpt-4o"}]} for name in ("gpt-4o", "rare")]
+    policy = store.document([{**calls(budget), "when": {"model": ["gpt-4o"]}}, tokens], models=models)
+    with store.Redis() as redis, fleet(policy, redis, 2) as ((first, second), provider):
+        assert client.call(first.port, body={**ASK, "model": "rare", "max_tokens": 500}).status == 200
+        assert redis.leased() > 400, redis.counters()
+        deadline = time.monotonic() + 15
+        while redis.leased() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert (redis.leased(), redis.used()) == (0, 5), "what one rare call did not use"
+
+        with Load([first], 8) as load:
+            assert load.until(lambda: load.passed() >= 200, 20), load.statuses
+        used, lent = load.passed(), redis.leased()
+        assert lent > 0, "the lease of an Envoy whose calls came often"
+        with Load([second], 8) as others:
+            assert others.until(lambda: others.statuses.get(429, 0) > 0, 20), others.statuses
+            before, started = others.passed(), time.monotonic()
+            assert before < budget - used, "what is lent is nobody else's"
+            assert others.until(lambda: others.passed() >= budget - used, 60), (others.statuses, redis.counters())
+            print(f"{lent} lent and not used, {budget - used - before} of them had by the other after {time.monotonic() - started:.0f} s")
+            time.sleep(1)
+        assert used + others.passed() == budget == len(provider.arrived) - 1
+        assert load.until(lambda: redis.used() == budget + 5 and redis.leased() == 0, 60), redis.counters()
+
+
 def test_a_window_that_ends_brings_lost_leases_back():
     # Long enough to be sure of a whole window.
     policy = store.document([calls(60, window="20s")])

@@ -57,7 +57,7 @@ fn look(letters: &mut Letters, memory: &Memory, now: Millis) -> usize {
 fn replies(letters: &Letters, rows: &[(&[u8], &str)]) -> Vec<u8> {
     let mut out = Vec::new();
     for letter in &letters.due {
-        out.extend_from_slice(format!("*{}\r\n", 2 + 2 * rows.len()).as_bytes());
+        out.extend_from_slice(format!("*{}\r\n", rows.len().saturating_mul(2).saturating_add(2)).as_bytes());
         let seq = letter.seq.to_string();
         let rows = rows.iter().flat_map(|(head, text)| [*head, text.as_bytes()]);
         for word in [&b"77"[..], seq.as_bytes()].into_iter().chain(rows) {
