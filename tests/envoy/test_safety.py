@@ -293,3 +293,24 @@ def test_no_broken_http_costs_a_vm():
                 connection.sendall(data)
                 assert b" 4" in connection.recv(100)
         assert client.call(envoy.port, body=GPT).status == 200
+
+
+# Envoy takes the escape from a slash, and what goes up a folder is gone, before the module looks: so says envoy/envoy.yaml.
+ESCAPED = [
+    ("/v1/files/..%2F..%2Fadmin", "/v1/admin"),
+    ("/v1/files%2f..%2fadmin", "/v1/admin"),
+    ("/v1%2Ffiles%2Fx", "/v1/files/x"),
+    ("/v1/files/%2e%2e/x", "/v1/x"),
+    ("/v1/files//x", "/v1/files/x"),
+    ("/v1/files/a%5C..%5Cx", "/v1/files/x"),
+    ("/v1/files/%252e%252e%252fx", "/v1/files/%252e%252e%252fx"),
+]
+
+
+@pytest.mark.parametrize("sent, got", ESCAPED)
+def test_an_escaped_slash_hides_no_path(sent, got):
+    """What the module judges by its path is what the provider gets."""
+    upstream = Upstream(always=OPENAI_OK)
+    with harness.serving(harness.both(other_paths={"provider": "openai"}), {"openai": upstream}) as envoy:
+        assert client.call(envoy.port, path=sent, method="GET").status == 200
+        assert [request.path for request in upstream.arrived] == [got]
