@@ -30,7 +30,7 @@ fn watch(api: &dyn Api, sse: &[u8], hide: bool) -> (Vec<u8>, Seen) {
     let (mut passed, mut seen) = (Vec::new(), Seen::default());
     let mut frame = |frame: Frame<'_>| {
         let verdict = frame.data.map_or(Verdict::Pass, |data| api.watch_event(frame.name, data, hide, &mut seen));
-        if verdict == Verdict::Pass {
+        if verdict != Verdict::Hide {
             passed.extend_from_slice(frame.raw);
         }
     };
