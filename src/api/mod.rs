@@ -257,6 +257,11 @@ pub trait Api: Sync {
     /// What must change in a request's body, when nothing else may.
     fn splice(&self, body: Value<'_>, target: &Target<'_>) -> Spliced;
 
+    /// What clients who want that form say in a body that a provider of another form does not know.
+    fn reform(&self, _body: Value<'_>, _form: Form) -> Vec<Edit> {
+        Vec::new()
+    }
+
     /// Notes what a whole answer says of itself.
     fn watch_answer(&self, body: &[u8], seen: &mut Seen);
 

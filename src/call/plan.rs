@@ -76,7 +76,7 @@ impl Call {
             ready
         } else if same(api, chat.dialect) {
             let body = Body::parse(&chat.body)?;
-            let (mut spliced, losses) = spliced(provider, api, &wanted, chat.stream, &self.client, body.value());
+            let (mut spliced, losses) = spliced(provider, api, &wanted, chat, &self.client, body.value());
             if let Some(most) = chat.most {
                 let (tokens, edit) = bounded(api, body.value(), &entry.model, target.max_tokens, most);
                 output = tokens;
@@ -139,14 +139,17 @@ fn spliced(
     provider: &Provider,
     api: &'static dyn Api,
     wanted: &api::Target<'_>,
-    stream: bool,
+    chat: &Chat,
     client: &Headers,
     body: Value<'_>,
 ) -> (Spliced, Losses) {
     let mut spliced = api.splice(body, wanted);
+    if !provider.answers_as(chat.asked.form) {
+        spliced.edits.extend(api.reform(body, chat.asked.form));
+    }
     let mut losses = std::mem::take(&mut spliced.losses);
     let header = |name: &str| client.text(name).map(str::to_owned);
-    let ask = Ask { api, model: wanted.model, stream, written: false, header: &header };
+    let ask = Ask { api, model: wanted.model, stream: chat.stream, written: false, header: &header };
     let Some(adapt) = provider.adapter(&ask) else { return (spliced, losses) };
     let adapted = adapt(provider, body, &ask);
     spliced.edits.extend(adapted.edits);
@@ -163,7 +166,7 @@ pub(super) fn prepare(policy: &Policy, chat: &mut Chat, client: &Headers, body: 
         return;
     }
     let wanted = wanted(entry, target, provider);
-    let (mut spliced, losses) = spliced(provider, api, &wanted, chat.stream, client, body);
+    let (mut spliced, losses) = spliced(provider, api, &wanted, chat, client, body);
     let mut output = 0;
     if let Some(most) = chat.most {
         let (tokens, edit) = bounded(api, body, &entry.model, target.max_tokens, most);

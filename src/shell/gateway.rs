@@ -69,7 +69,7 @@ impl Stream {
 #[inline(never)]
 fn put(name: &str, value: &[u8]) {
     if hostcalls::set_property(vec![name], Some(value)).is_err() {
-        log::error!("Envoy did not take a property");
+        log::error!("Envoy did not take {name}");
     }
 }
 

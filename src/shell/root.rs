@@ -3,7 +3,6 @@ use super::gateway::GatewayContext;
 use super::host::Envoy;
 use super::provider::ProviderContext;
 use super::store::{Store, seed};
-
 use crate::call::prepare;
 use crate::config::{self, Policy, Role};
 use crate::route::Cooldowns;

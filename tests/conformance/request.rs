@@ -234,34 +234,9 @@ pub fn same(api: &dyn Api, body: &str) -> Checked {
     Ok(())
 }
 
-/// The body without what Mistral's SDK says of every earlier message: `"prefix": false`, and the places of its calls.
-fn unprefixed(value: &Value) -> Value {
-    let mut value = value.clone();
-    let messages = value.get_mut("messages").and_then(Value::as_array_mut).map(Vec::as_mut_slice).unwrap_or_default();
-    let Some((_, earlier)) = messages.split_last_mut() else { return value };
-    for message in
-        earlier.iter_mut().filter_map(Value::as_object_mut).filter(|m| m.get("prefix") == Some(&false.into()))
-    {
-        message.remove("prefix");
-        for call in message.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten() {
-            call.as_object_mut().map(|call| call.remove("index"));
-        }
-    }
-    value
-}
-
 fn splices(api: &dyn Api, body: &str, value: &Value) -> Checked {
     let model = value["model"].as_str().unwrap_or_default();
     let quiet = |model| Target { stream_usage: false, ..target(model) };
-    let plain = unprefixed(value);
-    if plain != *value && api.name() == "openai" {
-        let (out, _) = spliced(api, body, &quiet(model))?;
-        return if parse(&out)? == plain {
-            splices(api, &out, &plain)
-        } else {
-            Err("more than what says nothing is left out".to_owned())
-        };
-    }
     if !value["model"].is_null() && spliced(api, body, &quiet(model))? != (body.to_owned(), false) {
         return Err("its own model changes it".to_owned());
     }

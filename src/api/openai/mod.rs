@@ -108,6 +108,13 @@ impl Api for OpenAi {
         watch::splice(&body, target)
     }
 
+    fn reform(&self, body: Value<'_>, form: Form) -> Vec<Edit> {
+        match form {
+            Form::WholeCalls => watch::unprefixed(body),
+            Form::Usual | Form::Array => Vec::new(),
+        }
+    }
+
     fn watch_answer(&self, body: &[u8], seen: &mut Seen) {
         watch::answer(body, seen);
     }

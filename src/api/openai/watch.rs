@@ -17,16 +17,15 @@ pub(super) fn splice(body: &Value<'_>, target: &Target<'_>) -> Spliced {
         spliced.hide_usage = edit.is_some();
         spliced.edits.extend(edit);
     }
-    if let Some(messages) = body.get("messages") {
-        unprefixed(&messages, &mut spliced.edits);
-    }
     spliced
 }
 
 /// Mistral's SDK says `"prefix": false` in each of the assistant's messages, and `index` in its calls: both say nothing, and
 /// OpenAI refuses them. The last message is for the provider to judge.
-fn unprefixed(messages: &Value<'_>, edits: &mut Vec<Edit>) {
-    let mut next = messages.items().peekable();
+pub(super) fn unprefixed(body: Value<'_>) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    let messages = body.get("messages");
+    let mut next = messages.iter().flat_map(Value::items).peekable();
     while let Some(message) = next.next() {
         let prefix = message.get("prefix").and_then(|prefix| prefix.truth());
         if prefix != Some(false) || next.peek().is_none() {
@@ -37,6 +36,7 @@ fn unprefixed(messages: &Value<'_>, edits: &mut Vec<Edit>) {
             edits.extend(call.remove("index"));
         }
     }
+    edits
 }
 
 fn is_true(of: &Value<'_>, name: &str) -> bool {
