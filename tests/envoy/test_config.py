@@ -1,6 +1,8 @@
 """A wrong configuration is refused by `envoy --mode validate`, with the path of the field; the shipped ones are taken."""
 
 import copy
+import json
+import time
 
 import harness
 import pytest
@@ -80,3 +82,11 @@ def test_a_wrong_configuration_is_refused_with_its_path(case):
     result = harness.validate(config)
     assert result.returncode != 0, "it was taken"
     assert message in result.stderr, result.stderr
+
+
+def test_what_compiling_the_module_took_goes_back_to_the_system():
+    with harness.Envoy(harness.shipped(), concurrency=1) as envoy:
+        deadline = time.monotonic() + 20
+        while (given_back := int(json.loads(envoy.admin("/memory"))["pageheap_unmapped"])) < 10 << 20:
+            assert time.monotonic() < deadline, f"only {given_back} bytes were given back"
+            time.sleep(0.1)
