@@ -1,7 +1,6 @@
 //! One vector, in the two forms that APIs give it: a list of numbers, and base64 of little-endian 32-bit floats.
 
 use crate::json::quote;
-use std::fmt::Write as _;
 
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -31,7 +30,7 @@ pub fn write(out: &mut Vec<u8>, given: &str, base64: bool) -> Option<()> {
                     return None;
                 }
                 list.push(if list.is_empty() { '[' } else { ',' });
-                write!(list, "{float}").ok()?;
+                decimal(&mut list, float);
             }
             if !floats.remainder().is_empty() {
                 return None;
@@ -44,6 +43,62 @@ pub fn write(out: &mut Vec<u8>, given: &str, base64: bool) -> Option<()> {
         (None, true) => quote(out, given.strip_prefix('"')?.strip_suffix('"')?),
     }
     Some(())
+}
+
+/// Writes a float with the fewest digits, from six on, that are read as it again; zeros at their end are left out. The library's
+/// printing of floats is 16 KB.
+fn decimal(out: &mut String, float: f32) {
+    /// More than a double's rounding errors below.
+    const DOUBT: f64 = 1e-13;
+    if float == 0.0 {
+        out.push('0');
+        return;
+    }
+    let exact = f64::from(float.abs());
+    let mut order = 0_i32;
+    let mut leading = exact;
+    while leading >= 10.0 {
+        leading /= 10.0;
+        order = order.saturating_add(1);
+    }
+    while leading < 1.0 {
+        leading *= 10.0;
+        order = order.saturating_sub(1);
+    }
+    let (mut units, mut places) = (0, 0);
+    for digits in 5..=8_i32 {
+        places = digits.saturating_sub(order);
+        let rounded = (shift(exact, places) + 0.5).floor();
+        units = rounded as u64;
+        let back = shift(rounded, places.saturating_neg());
+        if [1.0 - DOUBT, 1.0 + DOUBT].iter().all(|near| (back * near) as f32 == float.abs()) {
+            break;
+        }
+    }
+    while let (Some(fewer), Some(0)) = (units.checked_div(10), units.checked_rem(10)) {
+        units = fewer;
+        places = places.saturating_sub(1);
+    }
+    let digits = units.to_string();
+    if float < 0.0 {
+        out.push('-');
+    }
+    let before = i32::try_from(digits.len()).unwrap_or(0).saturating_sub(places);
+    match usize::try_from(before) {
+        _ if !(-8..=16).contains(&before) => out.extend([&digits, "e", &places.saturating_neg().to_string()]),
+        Ok(before) => match digits.split_at_checked(before) {
+            Some((whole, "")) => out.push_str(whole),
+            Some((whole, part)) => out.extend([if whole.is_empty() { "0" } else { whole }, ".", part]),
+            None => out.extend([&digits, &*"0".repeat(before.saturating_sub(digits.len()))]),
+        },
+        Err(_) => out.extend(["0.", &"0".repeat(before.unsigned_abs() as usize), &digits]),
+    }
+}
+
+/// A power of ten of it.
+fn shift(number: f64, places: i32) -> f64 {
+    let power = (0..places.unsigned_abs()).fold(1.0, |power, _| power * 10.0);
+    if places < 0 { number / power } else { number * power }
 }
 
 fn encode(out: &mut Vec<u8>, bytes: &[u8]) {
@@ -90,7 +145,7 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::write;
+    use super::{decimal, write};
 
     fn as_wanted(given: &str, base64: bool) -> Option<String> {
         let mut out = Vec::new();
@@ -116,6 +171,35 @@ mod tests {
             let text = as_wanted(&format!("[{exact:e}]"), true).unwrap();
             let back = as_wanted(&text, false).unwrap();
             assert_eq!(back.trim_matches(['[', ']']).parse::<f32>().unwrap(), exact, "{back}");
+        }
+    }
+
+    #[test]
+    fn a_float_is_read_as_itself_and_written_as_short_as_the_library_does() {
+        let mut bits = 1_u32;
+        for _ in 0..200_000 {
+            bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            // All floats, then those of embeddings.
+            for bits in [bits, bits & 0x80FF_FFFF | 0x3C00_0000] {
+                let float = f32::from_bits(bits);
+                if !float.is_finite() {
+                    continue;
+                }
+                let mut text = String::new();
+                decimal(&mut text, float);
+                assert_eq!(text.parse::<f32>().unwrap(), float, "{text}");
+                assert_eq!(serde_json::from_str::<f32>(&text).unwrap(), float, "{text}");
+                if float.is_normal() && (1e-5..1e10).contains(&float.abs()) {
+                    assert!(text.len() <= float.to_string().len(), "{text} {float}");
+                }
+            }
+        }
+        for text in
+            ["0", "1", "-1", "0.1", "100", "123456", "1200000", "0.000001", "33554432", "-0.020904541", "1e30", "1e-12"]
+        {
+            let mut written = String::new();
+            decimal(&mut written, text.parse().unwrap());
+            assert_eq!(written, text);
         }
     }
 
