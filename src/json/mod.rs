@@ -7,6 +7,7 @@
 //!
 //! To add: a reader of one more type is a method of [`Value`]; of one more thing to write, a function in `write.rs`.
 
+mod block;
 mod edit;
 mod find;
 mod keep;
@@ -16,10 +17,10 @@ mod tree;
 mod value;
 pub mod write;
 
+pub use block::places;
 pub use edit::{Edit, splice};
 pub use find::find;
 pub use keep::{Number, Raw, raw};
-pub use scan::places;
 pub use text::{escape, quote};
 pub use tree::{Body, MAX_VALUES, Tree};
 pub use value::{Items, Members, Name, Value};

@@ -1,6 +1,7 @@
 //! The one pass over JSON text: checks grammar, moves forward, builds nothing.
 
 use super::MAX_DEPTH;
+use super::block::{bits, ends, equal, escaped, last, letters, marks, quiet};
 
 /// What is wrong, and the byte it was seen at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,6 +9,8 @@ pub(super) struct Bad {
     pub what: &'static str,
     pub at: usize,
 }
+
+pub(super) const NO_NAME: &str = "expected a member's name in double quotes";
 
 /// A place in JSON text. Never splits a character: it stops only before and after ASCII.
 #[derive(Clone)]
@@ -60,11 +63,10 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// A member's name and the colon, up to where its value starts. `true`: the name has an escape.
-    #[inline]
+    /// A member's name. `true`: it has an escape.
     pub fn name(&mut self) -> Result<bool, Bad> {
         if self.peek() != Some(b'"') {
-            return self.bad("expected a member's name in double quotes");
+            return self.bad(NO_NAME);
         }
         self.string()
     }
@@ -195,24 +197,82 @@ impl<'a> Scan<'a> {
     }
 
     /// A string, from its opening quote to past its closing one. `true`: it has an escape.
-    #[inline]
     pub fn string(&mut self) -> Result<bool, Bad> {
+        self.quoted()
+    }
+
+    /// As above, for where it is done most.
+    #[inline(always)]
+    pub fn quoted(&mut self) -> Result<bool, Bad> {
         self.step();
-        let mut escaped = false;
-        loop {
-            self.at = self.at.wrapping_add(plain(self.rest()));
-            match self.peek() {
-                Some(b'"') => {
-                    self.step();
-                    return Ok(escaped);
-                }
-                Some(b'\\') => {
-                    escaped = true;
-                    self.escape()?;
-                }
-                _ => return self.bad("a control character in a string"),
+        // Names and words end within this.
+        if let Some(block) = self.rest().first_chunk::<16>() {
+            let ends = marks(block);
+            let end = ends.trailing_zeros() as usize;
+            if ends != 0 && block.get(end) == Some(&b'"') {
+                self.at = self.at.wrapping_add(end).wrapping_add(1);
+                return Ok(false);
             }
         }
+        self.long()
+    }
+
+    /// A string's inside and its closing quote.
+    #[inline(never)]
+    fn long(&mut self) -> Result<bool, Bad> {
+        let mut any = false;
+        // The first byte of a block is escaped by the last of the block before.
+        let mut carry = 0_u64;
+        loop {
+            let mut rest = self.rest();
+            if carry == 0 {
+                let quiet = rest.as_chunks().0.iter().take_while(|block| quiet(block)).count().wrapping_mul(64);
+                self.at = self.at.wrapping_add(quiet);
+                rest = rest.get(quiet..).unwrap_or_default();
+            }
+            let padded;
+            let block = match rest.first_chunk() {
+                Some(block) => block,
+                None => {
+                    padded = last(rest);
+                    &padded
+                }
+            };
+            let slashes = bits(block, |part| equal(part, b'\\'));
+            let mut ends = bits(block, ends);
+            if slashes | carry != 0 {
+                any = true;
+                let escaped = escaped(slashes, &mut carry);
+                ends &= !escaped;
+                let wrong = escaped & !bits(block, letters) & ends.wrapping_sub(1) & !ends;
+                if wrong != 0 {
+                    // One at the block's start began before it.
+                    self.at = self.at.wrapping_add(wrong.trailing_zeros() as usize).wrapping_sub(1);
+                    self.escape()?;
+                    // Where there is one there are more: no block is looked at for each.
+                    while let Some(run) = self.before_unit() {
+                        self.at = self.at.wrapping_add(run);
+                        self.escape()?;
+                    }
+                    carry = 0;
+                    continue;
+                }
+            }
+            self.at = self.at.wrapping_add((ends.trailing_zeros() as usize).min(block.len()));
+            if ends != 0 {
+                if !self.take(b'"') {
+                    return self.bad("a control character in a string");
+                }
+                return Ok(any);
+            }
+        }
+    }
+
+    /// How many bytes stand for themselves before a `\u`, if there is one close by.
+    fn before_unit(&self) -> Option<usize> {
+        let block = self.rest().first_chunk::<16>()?;
+        let run = marks(block).trailing_zeros() as usize;
+        block.get(run..)?.starts_with(b"\\u").then_some(run)
     }
 
     fn escape(&mut self) -> Result<(), Bad> {
@@ -259,118 +319,4 @@ impl<'a> Scan<'a> {
         }
         Ok(unit)
     }
-}
-
-/// How many leading bytes stand for themselves in a JSON string.
-#[inline(always)]
-pub(super) fn plain(bytes: &[u8]) -> usize {
-    let mut count = 0_usize;
-    let (blocks, tail) = bytes.as_chunks::<16>();
-    for block in blocks {
-        let ends = marks(block);
-        if ends != 0 {
-            return count.wrapping_add(ends.trailing_zeros() as usize);
-        }
-        count = count.wrapping_add(16);
-    }
-    count.wrapping_add(tail.iter().position(special).unwrap_or(tail.len()))
-}
-
-/// Whether it does not stand for itself in a JSON string.
-#[inline]
-fn special(byte: &u8) -> bool {
-    matches!(*byte, b'"' | b'\\' | 0..0x20)
-}
-
-/// Where `byte` stands, in order: for bytes that come often, each of which would be a search of its own.
-pub fn places(byte: u8, bytes: &[u8]) -> Places<'_> {
-    let (blocks, tail) = bytes.as_chunks::<16>();
-    Places { byte, blocks: blocks.iter(), tail, at: 0, next: 0, marks: 0 }
-}
-
-/// See [`places`].
-pub struct Places<'a> {
-    byte: u8,
-    blocks: std::slice::Iter<'a, [u8; 16]>,
-    tail: &'a [u8],
-    /// Where the block of the marks starts, and the one after it.
-    at: usize,
-    next: usize,
-    /// A bit for each place in the block that is not given yet.
-    marks: u32,
-}
-
-impl Iterator for Places<'_> {
-    type Item = usize;
-
-    #[inline]
-    fn next(&mut self) -> Option<usize> {
-        while self.marks == 0 {
-            self.at = self.next;
-            self.marks = match self.blocks.next() {
-                Some(block) => equal(block, self.byte),
-                None if self.tail.is_empty() => return None,
-                None => {
-                    let mut block = [!self.byte; 16];
-                    block.iter_mut().zip(std::mem::take(&mut self.tail)).for_each(|(to, from)| *to = *from);
-                    equal(&block, self.byte)
-                }
-            };
-            self.next = self.at.wrapping_add(16);
-        }
-        let first = self.marks.trailing_zeros() as usize;
-        self.marks &= self.marks.wrapping_sub(1);
-        Some(self.at.wrapping_add(first))
-    }
-}
-
-/// A bit for each byte that is this one, the first byte's lowest.
-#[cfg(target_arch = "wasm32")]
-#[inline]
-fn equal(block: &[u8; 16], byte: u8) -> u32 {
-    use core::arch::wasm32::{u8x16_bitmask, u8x16_eq, u8x16_splat, u64x2};
-    let [low, high] = halves(block);
-    u32::from(u8x16_bitmask(u8x16_eq(u64x2(low, high), u8x16_splat(byte))))
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-fn equal(block: &[u8; 16], byte: u8) -> u32 {
-    block.iter().rev().fold(0, |marks, other| (marks << 1) | u32::from(*other == byte))
-}
-
-/// A bit for each byte that ends a plain run, the first byte's lowest: `"`, `\` and controls.
-#[cfg(target_arch = "wasm32")]
-#[inline(always)]
-fn marks(block: &[u8; 16]) -> u32 {
-    use core::arch::wasm32::{u8x16_bitmask, u8x16_eq, u8x16_lt, u8x16_splat, u64x2, v128_or};
-    let [low, high] = halves(block);
-    let block = u64x2(low, high);
-    let quoted = v128_or(u8x16_eq(block, u8x16_splat(b'"')), u8x16_eq(block, u8x16_splat(b'\\')));
-    u32::from(u8x16_bitmask(v128_or(quoted, u8x16_lt(block, u8x16_splat(0x20)))))
-}
-
-/// As above, except that only the lowest bit is exact, and that it is the byte's place.
-#[cfg(not(target_arch = "wasm32"))]
-#[inline(always)]
-fn marks(block: &[u8; 16]) -> u32 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    let first = |word: u64| {
-        // `"` and the controls, and no others, are below 0x21 once their second bit is flipped.
-        let low = (word ^ (ONES << 1)).wrapping_sub(ONES.wrapping_mul(0x21));
-        let slash = (word ^ ONES.wrapping_mul(b'\\' as u64)).wrapping_sub(ONES);
-        ((low | slash) & !word & HIGHS).trailing_zeros() >> 3
-    };
-    let [low, high] = halves(block);
-    let at = match first(low) {
-        8 => first(high).wrapping_add(8),
-        at => at,
-    };
-    if at < 16 { 1 << at } else { 0 }
-}
-
-#[inline(always)]
-fn halves(block: &[u8; 16]) -> [u64; 2] {
-    let (words, _) = block.as_chunks::<8>();
-    [words.first().copied().map_or(0, u64::from_le_bytes), words.get(1).copied().map_or(0, u64::from_le_bytes)]
 }

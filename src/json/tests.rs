@@ -1,4 +1,4 @@
-use super::scan::plain;
+use super::block::plain;
 use super::*;
 use crate::error::Error;
 use std::borrow::Cow;
@@ -377,6 +377,39 @@ fn a_plain_run_ends_at_each_byte_that_must_at_any_place() {
             }
         }
     }
+}
+
+#[test]
+fn long_strings_are_judged_and_read_as_serde_json_does() {
+    let pieces =
+        r#"\\ a \n \" \t\r ü without_an_escape_for_a_while \/\b\f \u00e9 \ud83c\udf0d 🌍 \ " ? \x \u12 \ud800"#;
+    let pieces: Vec<&str> = pieces.split(' ').map(|piece| if piece == "?" { "\u{1}" } else { piece }).collect();
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let mut taken = 0;
+    for round in 0..4_000 {
+        // Longer than the blocks that are looked at in one go.
+        let mut text = format!("{{\"a\":\"{}", "x".repeat(random(70)));
+        let kinds = 1 + random(pieces.len());
+        let most = text.len() + random(if round % 2 == 0 { 20 } else { 300 });
+        while text.len() < most {
+            text.push_str(pieces[random(kinds)]);
+        }
+        text.push_str("\",\"b\":1}");
+        let body = Body::parse(text.as_bytes());
+        let theirs = serde_json::from_str::<serde_json::Value>(&text);
+        assert_eq!(body.is_ok(), theirs.is_ok(), "{text}");
+        if let (Ok(body), Ok(theirs)) = (body, theirs) {
+            taken += 1;
+            assert_eq!(body.value().string("a").unwrap().as_deref(), theirs["a"].as_str(), "{text}");
+        }
+    }
+    assert!((1000..3600).contains(&taken), "too few or too many are JSON: {taken}");
 }
 
 const SEEDS: &[&str] = &[

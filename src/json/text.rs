@@ -1,6 +1,6 @@
 //! Strings: what a JSON string says, and text as a JSON string.
 
-use super::scan::plain;
+use super::block::plain;
 use std::borrow::Cow;
 
 /// Bytes of a client's own member name that an error repeats.

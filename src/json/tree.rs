@@ -1,6 +1,6 @@
 //! The one reading of a JSON text: checked whole, every value noted where it stands, no text copied.
 
-use super::scan::{Bad, Scan};
+use super::scan::{Bad, NO_NAME, Scan};
 use super::text::{decode, shown, utf8};
 use super::value::Value;
 use super::{MAX_DEPTH, MAX_MEMBERS, MAX_READ_DEPTH, kind};
@@ -110,13 +110,16 @@ impl Tree {
         let mut open = [Open::default(); MAX_READ_DEPTH];
         let mut depth = 0_usize;
         let mut node = Node::default();
-        let mut noted = true;
+        let (mut named, mut noted) = (false, true);
         scan.space();
         loop {
+            if named {
+                name(&mut scan, &mut node)?;
+            }
             node.start = place(&scan);
             match scan.peek() {
                 Some(b'"') => {
-                    if scan.string()? {
+                    if scan.quoted()? {
                         node.flags |= ESCAPED;
                     }
                 }
@@ -133,10 +136,7 @@ impl Tree {
                         depth = depth.wrapping_add(1);
                         self.push(node, &scan)?;
                         node = Node::default();
-                        noted = object;
-                        if object {
-                            name(&mut scan, &mut node)?;
-                        }
+                        (named, noted) = (object, object);
                         continue;
                     }
                 }
@@ -158,10 +158,7 @@ impl Tree {
                 if scan.take(b',') {
                     scan.space();
                     node = Node::default();
-                    noted = object;
-                    if object {
-                        name(&mut scan, &mut node)?;
-                    }
+                    (named, noted) = (object, object);
                     break;
                 }
                 if !scan.take(if object { b'}' } else { b']' }) {
@@ -192,10 +189,13 @@ fn place(scan: &Scan<'_>) -> u32 {
     scan.at as u32
 }
 
-#[inline]
+#[inline(always)]
 fn name(scan: &mut Scan<'_>, node: &mut Node) -> Result<(), Bad> {
     node.name = place(scan);
-    if scan.name()? {
+    if scan.peek() != Some(b'"') {
+        return scan.bad(NO_NAME);
+    }
+    if scan.quoted()? {
         node.flags |= NAME_ESCAPED;
     }
     node.name_end = place(scan);
