@@ -18,6 +18,9 @@ pub fn prompt(request: &Request, model: Model, budget: &mut Budget) -> Count {
 /// Texts that are remembered for another model: long conversations have no more, and a body of empty texts no memory.
 const MAX_SHARED: usize = 256;
 
+/// Bytes that members have which no model reads: flags, identifiers.
+const ORDINARY: usize = 256;
+
 /// A request that is counted for one model after another: what `o200k_base` says of its texts is asked once.
 pub struct Prompt<'r> {
     request: &'r Request,
@@ -55,6 +58,12 @@ fn count(request: &Request, model: Model, budget: &mut Budget, shared: Option<&m
         sum.around(rule.format);
         sum.text_times(schema.get(), rule.format_text);
     }
+    // What is not known here may be read by the model all the same: a template, documents, a text that is to be followed.
+    if request.extra.iter().fold(0_usize, |sum, (_, raw)| sum.saturating_add(raw.get().len())) > ORDINARY {
+        for (_, raw) in &request.extra {
+            sum.perhaps(raw.get());
+        }
+    }
     let thinks = request.reasoning.as_ref().is_some_and(|how| how.effort != Some(Effort::None));
     if thinks && rule.thinking > 0 {
         sum.around(rule.thinking);
@@ -75,6 +84,7 @@ struct Sum<'a> {
 }
 
 impl Sum<'_> {
+    #[inline(never)]
     fn add(&mut self, count: Count) {
         self.count = self.count.plus(count);
     }
@@ -83,12 +93,21 @@ impl Sum<'_> {
         self.around = self.around.saturating_add(tokens);
     }
 
+    #[inline(never)]
     fn text(&mut self, text: &str) {
         let count = self.counted(text);
         self.add(count);
     }
 
+    /// Text that a provider counts or does not.
+    #[inline(never)]
+    fn perhaps(&mut self, text: &str) {
+        let upper = self.counted(text).upper();
+        self.add(Count::estimate(0, upper));
+    }
+
     /// Called for the same texts in the same order, whatever the model.
+    #[inline(never)]
     fn counted(&mut self, text: &str) -> Count {
         let place = self.texts;
         self.texts = place.saturating_add(1);
@@ -134,8 +153,15 @@ impl Sum<'_> {
         match part {
             Part::Text { text, .. } | Part::Refusal { text } => self.text(text),
             Part::Image { source, detail, .. } => self.add(media::image(model, source, detail.as_deref())),
-            Part::Document { source: Source::Text(text), .. } => self.text(text),
-            Part::Document { source, .. } => self.add(media::document(model, source)),
+            Part::Document { source, name, context, .. } => {
+                match source {
+                    Source::Text(text) => self.text(text),
+                    _ => self.add(media::document(model, source)),
+                }
+                for text in [name, context].into_iter().flatten() {
+                    self.perhaps(text);
+                }
+            }
             Part::Audio { data, .. } => self.add(media::audio(model, data)),
             Part::ToolCall { name, arguments, .. } => {
                 self.around(rule.call);
@@ -149,11 +175,12 @@ impl Sum<'_> {
                 }
             }
             // Providers leave out what was thought in turns before, or not.
-            Part::Thinking { text, .. } => {
-                let upper = self.counted(text).upper();
-                self.add(Count::estimate(0, upper));
-            }
+            Part::Thinking { text, .. } => self.perhaps(text),
             Part::Redacted { data } => self.add(Count::estimate(0, data.len() as u64)),
+            // A film or a sound by its address alone.
+            Part::Other { kind, .. } if kind.starts_with("file") => {
+                self.add(media::document(model, &Source::File(String::new())));
+            }
             Part::Other { raw, .. } => self.text(raw.get()),
         }
     }
@@ -179,7 +206,7 @@ impl Sum<'_> {
         let schema = tool.schema.as_ref().map(|schema| schema.get());
         let bytes = schema.map_or(0, str::len) as u64;
         // Reading and writing a schema anew takes about so long.
-        if self.model.encoding().is_some() && self.budget.take(bytes.saturating_mul(20)) {
+        if tool.vendor.is_none() && self.model.encoding().is_some() && self.budget.take(bytes.saturating_mul(20)) {
             let text = definition(&tool.name, tool.description.as_deref(), schema);
             return self.text_times(&text, 100);
         }

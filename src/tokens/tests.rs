@@ -294,6 +294,47 @@ fn plain_chat_is_exact() {
     assert!(matches!(prompt(&hello, "claude-sonnet-4-5"), Count::Estimate { .. }));
 }
 
+/// What nobody counted would pass a limit unseen.
+#[test]
+fn every_text_that_a_model_may_read_is_in_the_bound() {
+    let text = "lorem ipsum ".repeat(100);
+    let raw = |text: &str| crate::json::raw(serde_json::to_string(text).unwrap());
+    let hi = || asked(vec![Part::text("hi")]);
+    let named = |name: &str, text: &str| vec![(name.to_owned(), raw(text))];
+    let tool = |vendor: Option<&str>| crate::chat::Tool {
+        name: "t".to_owned(),
+        description: None,
+        schema: Some(raw(&text)),
+        strict: None,
+        cache: None,
+        vendor: vendor.map(str::to_owned),
+    };
+    let document = |name: Option<&str>, context: Option<&str>| Part::Document {
+        source: Source::Text("hi".to_owned()),
+        name: name.map(str::to_owned),
+        context: context.map(str::to_owned),
+        citations: None,
+        cache: None,
+    };
+    for model in ["gpt-4o", "gpt-3.5-turbo", "claude-sonnet-4-5", "gemini-2.5-flash", "other"] {
+        let count = |request: &Request| prompt(request, model);
+        let least = count(&asked(vec![Part::text(text.as_str())])).upper() - 20;
+        for (what, request) in [
+            ("member", Request { extra: named("documents", &text), ..hi() }),
+            ("tool of the vendor's", Request { tools: vec![tool(Some("custom"))], ..hi() }),
+            ("title", asked(vec![document(Some(&text), None)])),
+            ("context", asked(vec![document(None, Some(&text))])),
+        ] {
+            assert!(count(&request).upper() >= least, "{model} {what}: {:?}", count(&request));
+        }
+        // Flags and identifiers change nothing.
+        assert_eq!(count(&Request { extra: named("store", "yes"), ..hi() }), count(&hi()), "{model}");
+        // A film of which only the address is known.
+        let film = Part::Other { kind: "fileData".to_owned(), raw: raw("gs://film") };
+        assert!(count(&asked(vec![film])).upper() > 50_000, "{model}");
+    }
+}
+
 /// The first bytes of an image, in base64.
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -10,7 +10,6 @@ use crate::json::{Value, quote, write as put};
 const KNOWN: &[&str] = &[
     "model",
     "prompt",
-    "suffix",
     "echo",
     "best_of",
     "max_tokens",

@@ -5,21 +5,25 @@ use super::thinking;
 use super::wire::{data_url, joined, kept, named, need, object};
 use crate::chat::{Losses, Part, Role, Source, Turn};
 use crate::error::Error;
-use crate::json::Value;
+use crate::json::{Raw, Value};
 
-pub(super) fn turns(body: &Value<'_>, losses: &mut Losses) -> Result<Vec<Turn>, Error> {
+/// Members that no field of a request stands for.
+type Extra = Vec<(String, Raw)>;
+
+/// `extra`: what only this API knows is added to it.
+pub(super) fn turns(body: &Value<'_>, losses: &mut Losses, extra: &mut Extra) -> Result<Vec<Turn>, Error> {
     let mut turns = Vec::new();
     if let Some(told) = body.get("instructions") {
         match told.text() {
             Some(text) => turns.push(Turn { role: Role::System, name: None, parts: vec![Part::text(text)] }),
-            None => items(&told, &mut turns, losses)?,
+            None => items(&told, &mut turns, losses, extra)?,
         }
     }
     match body.get("input") {
         None => {}
         Some(input) => match input.text() {
             Some(text) => turns.push(Turn { role: Role::User, name: None, parts: vec![Part::text(text)] }),
-            None => items(&input, &mut turns, losses)?,
+            None => items(&input, &mut turns, losses, extra)?,
         },
     }
     // The conversation may be the provider's: then that is what is wrong.
@@ -29,13 +33,13 @@ pub(super) fn turns(body: &Value<'_>, losses: &mut Losses) -> Result<Vec<Turn>, 
     Ok(turns)
 }
 
-fn items(list: &Value<'_>, turns: &mut Vec<Turn>, losses: &mut Losses) -> Result<(), Error> {
+fn items(list: &Value<'_>, turns: &mut Vec<Turn>, losses: &mut Losses, extra: &mut Extra) -> Result<(), Error> {
     if !list.is_list() {
         return Err(list.wrong("a string or an array"));
     }
     let mut signature = None;
     for one in list.items() {
-        item(object(&one)?, turns, losses, &mut signature)?;
+        item(object(&one)?, turns, losses, extra, &mut signature)?;
     }
     Ok(())
 }
@@ -45,11 +49,12 @@ fn item(
     item: &Value<'_>,
     turns: &mut Vec<Turn>,
     losses: &mut Losses,
+    extra: &mut Extra,
     signature: &mut Option<String>,
 ) -> Result<(), Error> {
     let kind = item.string("type")?;
     match kind.as_deref().unwrap_or("message") {
-        "message" => message(item, turns, losses)?,
+        "message" => message(item, turns, losses, extra)?,
         "function_call" => {
             let (id, name) = (call_id(item)?, named(item, "name")?);
             let arguments = kept(item, "arguments")?.unwrap_or_default();
@@ -58,7 +63,7 @@ fn item(
         "function_call_output" => {
             let id = call_id(item)?;
             let mut parts = Vec::new();
-            content(item, "output", &mut parts, losses)?;
+            content(item, "output", &mut parts, losses, extra)?;
             let result = Part::ToolResult { id, parts, is_error: false, cache: None };
             match turns.last_mut() {
                 Some(turn) if turn.role == Role::Tool => turn.parts.push(result),
@@ -74,7 +79,13 @@ fn item(
         "item_reference" => {
             losses.meaning("item_reference", "the item is kept by another provider: send the item itself");
         }
-        _ => losses.meaning("content", "an item of the input that only the Responses API has"),
+        kind => {
+            losses.meaning("content", "an item of the input that only the Responses API has");
+            // That is a picture.
+            if kind != "computer_call_output" {
+                keep(item, extra);
+            }
+        }
     }
     Ok(())
 }
@@ -91,7 +102,7 @@ fn assistant(turns: &mut Vec<Turn>, part: Part) {
     }
 }
 
-fn message(item: &Value<'_>, turns: &mut Vec<Turn>, losses: &mut Losses) -> Result<(), Error> {
+fn message(item: &Value<'_>, turns: &mut Vec<Turn>, losses: &mut Losses, extra: &mut Extra) -> Result<(), Error> {
     let role = match &*need(item, "role")? {
         "user" => Role::User,
         "assistant" => Role::Assistant,
@@ -100,7 +111,7 @@ fn message(item: &Value<'_>, turns: &mut Vec<Turn>, losses: &mut Losses) -> Resu
         _ => return Err(item.at_member("role", "must be user, assistant, system or developer")),
     };
     let mut parts = Vec::new();
-    content(item, "content", &mut parts, losses)?;
+    content(item, "content", &mut parts, losses, extra)?;
     let thinks = |part: &Part| matches!(part, Part::Thinking { .. } | Part::Redacted { .. });
     match turns.last_mut() {
         Some(turn) if role == Role::Assistant && turn.role == role && turn.parts.iter().all(thinks) => {
@@ -112,7 +123,13 @@ fn message(item: &Value<'_>, turns: &mut Vec<Turn>, losses: &mut Losses) -> Resu
 }
 
 /// A string, or a list of parts.
-fn content(item: &Value<'_>, name: &str, parts: &mut Vec<Part>, losses: &mut Losses) -> Result<(), Error> {
+fn content(
+    item: &Value<'_>,
+    name: &str,
+    parts: &mut Vec<Part>,
+    losses: &mut Losses,
+    extra: &mut Extra,
+) -> Result<(), Error> {
     let content = item.get(name).ok_or_else(|| super::wire::missing(item, name))?;
     if let Some(text) = content.text() {
         if !text.is_empty() {
@@ -126,10 +143,18 @@ fn content(item: &Value<'_>, name: &str, parts: &mut Vec<Part>, losses: &mut Los
     for one in content.items() {
         match part(object(&one)?)? {
             Some(part) => parts.push(part),
-            None => losses.meaning("content", "a part that only the Responses API has"),
+            None => {
+                losses.meaning("content", "a part that only the Responses API has");
+                keep(&one, extra);
+            }
         }
     }
     Ok(())
+}
+
+#[inline(never)]
+fn keep(of: &Value<'_>, extra: &mut Extra) {
+    extra.push(("input".to_owned(), of.keep()));
 }
 
 /// `None`: only this API knows it.

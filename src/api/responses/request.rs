@@ -8,7 +8,7 @@ use crate::json::Value;
 use std::borrow::Cow;
 
 /// The members that are read, or say nothing of the answer: all others are `extra`.
-const KNOWN: [&str; 24] = [
+const KNOWN: [&str; 23] = [
     "model",
     "input",
     "instructions",
@@ -30,7 +30,6 @@ const KNOWN: [&str; 24] = [
     // Lost elsewhere.
     "previous_response_id",
     "conversation",
-    "prompt",
     "background",
     "truncation",
     "context_management",
@@ -43,7 +42,8 @@ pub(super) fn request(body: &Value<'_>) -> Result<Request, Error> {
     let mut losses = Losses::default();
     only_here(body, &mut losses)?;
     let top_logprobs = body.unsigned("top_logprobs")?.filter(|most| *most > 0);
-    let turns = input::turns(body, &mut losses)?;
+    let mut extra = extra(body);
+    let turns = input::turns(body, &mut losses, &mut extra)?;
     let tools = tools::read(body)?;
     let tool_choice = tools::read_choice(body, &mut losses)?;
     let (format, verbosity) = text(body)?;
@@ -67,7 +67,7 @@ pub(super) fn request(body: &Value<'_>) -> Result<Request, Error> {
         stream: body.boolean("stream")?.unwrap_or_default(),
         // Every stream of this API states its usage.
         stream_usage: true,
-        extra: extra(body),
+        extra,
         losses,
         ..Request::default()
     })
