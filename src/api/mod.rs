@@ -166,6 +166,12 @@ pub struct Bounds {
     pub answers: u64,
 }
 
+/// A member that is a whole number.
+#[inline(never)]
+fn count(body: Value<'_>, name: &str) -> Option<u64> {
+    body.get(name)?.count()
+}
+
 /// [`Api::bound`] where a member's member says it.
 fn bound_within(body: Value<'_>, outer: &str, name: &str, tokens: u64) -> Edit {
     let tokens = tokens.to_string();
@@ -237,7 +243,7 @@ pub trait Api: Sync {
 
     /// What a body of this API says of how much may come back.
     fn bounds(&self, body: Value<'_>) -> Bounds {
-        Bounds { tokens: body.get("max_tokens").and_then(|most| most.count()), answers: 1 }
+        Bounds { tokens: count(body, "max_tokens"), answers: 1 }
     }
 
     /// Says that at most so many tokens may come back for one answer.

@@ -15,14 +15,18 @@ use std::rc::Rc;
 /// bytes a second and some ten tokens.
 const BYTES_A_TOKEN: u64 = 64;
 
+/// The most that vendors make at once: a form's number is not read, nor one that is no number.
+const MOST_IMAGES: u64 = 10;
+
 /// Tokens of an image that is made: more than any vendor's largest.
 const IMAGE: u64 = 16_384;
 
 /// What a target's answer may have at most, and the edit that makes it so. `most`: in all answers.
 pub(super) fn bounded(api: &dyn Api, body: Value<'_>, model: &str, cap: u64, most: u64) -> (u64, Option<Edit>) {
     let bounds = api.bounds(body);
-    let share = most.checked_div(bounds.answers).unwrap_or(most).max(1);
-    let tokens = bounds.tokens.unwrap_or(cap).min(share);
+    let share = most.checked_div(bounds.answers).unwrap_or(most);
+    // To some servers 0 is no bound.
+    let tokens = bounds.tokens.unwrap_or(cap).min(share).max(1);
     let edit = (bounds.tokens != Some(tokens)).then(|| api.bound(body, model, tokens));
     (tokens.saturating_mul(bounds.answers), edit)
 }
@@ -113,10 +117,9 @@ impl Chat {
         match task.format.operation {
             Operation::Embed | Operation::Rerank | Operation::Moderate | Operation::CountTokens => 0,
             Operation::Image => {
-                let parsed = Body::parse(&self.body);
-                let n = parsed.ok().and_then(|body| body.value().get("n")?.count());
-                // A form has it too; ten are the most that vendors make.
-                n.unwrap_or(if task.is_form() { 10 } else { 1 }).max(1).saturating_mul(IMAGE)
+                let parsed = if task.is_form() { None } else { Body::parse(&self.body).ok() };
+                let said = |body: Body| body.value().get("n").map_or(1, |n| n.count().unwrap_or(MOST_IMAGES));
+                parsed.map_or(MOST_IMAGES, said).max(1).saturating_mul(IMAGE)
             }
             Operation::Speech | Operation::Transcribe => cap.max(self.body.len() as u64),
         }
@@ -129,7 +132,7 @@ const LEAST_BOUND: u64 = 16;
 /// The most that a target's answer may have of which the request is not written yet.
 fn output(request: &Request, cap: u64, same_api: bool) -> u64 {
     let one = match request.max_tokens {
-        Some(most) if same_api => most,
+        Some(most) if same_api => most.max(1),
         Some(most) => most.max(LEAST_BOUND),
         None if same_api => cap,
         None => cap.saturating_add(thinking(request)),

@@ -14,7 +14,9 @@ mod writer;
 mod tests;
 
 use super::shared::{error, models, wire};
-use super::{Api, Asked, Line, Named, Operation, Reader, Seen, Spliced, Target, Verdict, Writer, Written};
+use super::{
+    Api, Asked, Bounds, Line, Named, Operation, Reader, Seen, Spliced, Target, Verdict, Writer, Written, count,
+};
 use crate::chat::{Answer, Request};
 use crate::error::Error;
 use crate::json::Value;
@@ -66,6 +68,12 @@ impl Api for Completions {
 
     fn write_request(&self, request: &Request, target: &Target<'_>) -> Written {
         request::write(request, target)
+    }
+
+    fn bounds(&self, body: Value<'_>) -> Bounds {
+        // All of those that the best are taken from are paid for.
+        let answers = count(body, "n").max(count(body, "best_of")).unwrap_or(1).max(1);
+        Bounds { tokens: count(body, "max_tokens"), answers }
     }
 
     fn read_answer(&self, body: &[u8]) -> Result<Answer, Error> {

@@ -18,7 +18,7 @@ mod tests_errors;
 
 use super::shared::{error, models, wire};
 use super::{
-    Api, Asked, Bounds, Form, Line, Named, Operation, Reader, Seen, Spliced, Target, Verdict, Writer, Written,
+    Api, Asked, Bounds, Form, Line, Named, Operation, Reader, Seen, Spliced, Target, Verdict, Writer, Written, count,
 };
 use crate::chat::{Answer, Request};
 use crate::error::Error;
@@ -81,10 +81,9 @@ impl Api for OpenAi {
     }
 
     fn bounds(&self, body: Value<'_>) -> Bounds {
-        let count = |name| body.get(name).and_then(|number: Value<'_>| number.count());
         // With both, most believe the newer one; a few the other.
-        let tokens = count("max_completion_tokens").max(count("max_tokens"));
-        Bounds { tokens, answers: count("n").unwrap_or(1).max(1) }
+        let tokens = count(body, "max_completion_tokens").max(count(body, "max_tokens"));
+        Bounds { tokens, answers: count(body, "n").unwrap_or(1).max(1) }
     }
 
     fn bound(&self, body: Value<'_>, model: &str, tokens: u64) -> Edit {

@@ -22,7 +22,9 @@ mod writer;
 mod tests;
 
 use super::shared::{error, models, wire};
-use super::{Api, Asked, Bounds, Line, Named, Operation, Reader, Seen, Spliced, Target, Verdict, Writer, Written};
+use super::{
+    Api, Asked, Bounds, Line, Named, Operation, Reader, Seen, Spliced, Target, Verdict, Writer, Written, count,
+};
 use crate::chat::{Answer, Request};
 use crate::error::Error;
 use crate::framing::{self, sse};
@@ -94,7 +96,7 @@ impl Api for Responses {
     }
 
     fn bounds(&self, body: Value<'_>) -> Bounds {
-        Bounds { tokens: body.get("max_output_tokens").and_then(|most| most.count()), answers: 1 }
+        Bounds { tokens: count(body, "max_output_tokens"), answers: 1 }
     }
 
     fn bound(&self, body: Value<'_>, _: &str, tokens: u64) -> Edit {
