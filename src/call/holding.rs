@@ -177,6 +177,11 @@ impl Call {
         }
     }
 
+    /// Whether any text of the answer is known.
+    pub(super) fn read_any(&self) -> bool {
+        self.meter.as_ref().is_some_and(|meter| meter.delivered.is_some())
+    }
+
     pub(super) fn delivered_tokens(&self) -> u64 {
         let delivered = self.meter.as_ref().and_then(|meter| meter.delivered.as_ref());
         delivered.map_or(0, |counter| counter.count().likely())

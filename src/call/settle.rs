@@ -284,9 +284,10 @@ impl Call {
             usage.input = planned.input.likely();
         }
         let answered = last.outcome == Outcome::Answered;
-        let output = match chat.task {
+        let unread = chat.task.is_some() || !chat.stream && self.ending == Ending::Complete && !self.read_any();
+        let output = match self.usage {
             // What was reserved counts: nothing better is known.
-            Some(_) if answered && self.usage.is_none() => planned.output,
+            None if answered && unread => planned.output,
             _ => self.delivered_tokens(),
         };
         usage.output = usage.output.max(output);
