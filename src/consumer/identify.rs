@@ -113,8 +113,9 @@ impl Consumers {
             return Found::Listed(index, None);
         }
         let Some(consumer) = claims.unlisted.as_ref().filter(|_| is_name(&name)) else { return Found::Unknown };
-        // Its own name, so that a token cannot pass for a consumer of the list in limits and logs.
-        if self.names.find(&name).is_some() {
+        // Its own name, so that a token cannot pass for a consumer of the list in limits and logs, nor for all the nameless.
+        let nameless = self.anonymous.as_ref().is_some_and(|(nobody, _)| *nobody.name == *name);
+        if nameless || self.names.find(&name).is_some() {
             return Found::Unknown;
         }
         let mut consumer = Consumer { name: name.into(), ..consumer.clone() };
@@ -168,7 +169,8 @@ fn key(value: &[u8]) -> Option<&[u8]> {
         Some((scheme, key)) if scheme.eq_ignore_ascii_case(BEARER) => key,
         _ => value,
     };
-    Some(key.trim_ascii()).filter(|key| !key.is_empty())
+    // A client without a key sends the word alone.
+    Some(key.trim_ascii()).filter(|key| !key.is_empty() && !key.eq_ignore_ascii_case(b"bearer"))
 }
 
 /// Whether it has the form of a JWT: three parts, the first the base64 of `{"`.

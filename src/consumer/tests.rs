@@ -90,7 +90,8 @@ fn what_is_no_known_key_is_refused() {
         (vec![("x-other", KEY)], none),
         (vec![("authorization", "")], none),
         (vec![("authorization", "Bearer ")], none),
-        (vec![("authorization", "Bearer")], unknown),
+        (vec![("authorization", "Bearer")], none),
+        (vec![("authorization", "bearer   ")], none),
         (vec![("authorization", "Basic slu_test-key")], unknown),
         (vec![("authorization", "Bearer slu_test-kez")], unknown),
         (vec![("authorization", "Bearer SLU_TEST-KEY")], unknown),
@@ -239,7 +240,9 @@ fn claims_may_name_a_consumer_that_is_not_in_the_list() {
         unlisted: Some(base.read("sources[0].claims.unlisted").unwrap()),
     };
     let mapped = Written { subjects: vec!["boss@acme.com".into()], ..named("boss") };
-    let consumers = all(&[mapped], vec![Source::Claims(Box::new(source))]);
+    let public = Anonymous { consumer: named("public"), unknown: false };
+    let sources = vec![Source::Claims(Box::new(source))];
+    let consumers = Consumers::new(&[mapped], sources, Some(&public)).unwrap();
     let look = |claims| consumers.identify(0, &mut headers(&[]), &Envoy { claims: Some(claims), ..Envoy::default() });
 
     let identity = look(r#"{"email":"a@acme.com","https://acme.com/org":{"team":"search"},"tier":3}"#).unwrap();
@@ -248,8 +251,8 @@ fn claims_may_name_a_consumer_that_is_not_in_the_list() {
     assert!(identity.consumer.may_ask("small") && !identity.consumer.may_ask("large"));
     assert_eq!(look(r#"{"email":"a@acme.com","tier":"gold"}"#).unwrap().consumer.tier.as_deref(), Some("gold"));
     assert!(look(r#"{"email":"boss@acme.com"}"#).unwrap().listed);
-    // A token cannot make itself a consumer of the list, nor a name that tears keys or log lines.
-    for email in ["boss", "a\\nb", " a", "", &"a".repeat(129)] {
+    // A token cannot make itself a consumer of the list, nor all those whom nothing names, nor a name that tears keys or log lines.
+    for email in ["boss", "public", "a\\nb", " a", "", &"a".repeat(129)] {
         let claims: &'static str = format!(r#"{{"email":"{email}"}}"#).leak();
         assert_eq!(look(claims).unwrap_err().status, 401, "{email}");
     }
