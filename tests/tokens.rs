@@ -140,6 +140,65 @@ fn family(name: &str) -> &'static str {
     found.map_or("other", |(family, _)| family)
 }
 
+/// The longest text of a recorded call.
+fn longest(call: &Value) -> String {
+    fn texts(of: &Value, found: &mut Vec<String>) {
+        match of {
+            Value::Array(all) => all.iter().for_each(|one| texts(one, found)),
+            Value::Object(members) => {
+                found.extend(["t", "description"].iter().filter_map(|name| members.get(*name)).map(string));
+                ["turns", "parts", "result", "tools"]
+                    .iter()
+                    .filter_map(|name| members.get(*name))
+                    .for_each(|one| texts(one, found));
+            }
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    texts(call, &mut found);
+    // The first of the longest, by characters, as the file was made.
+    found.reverse();
+    found.into_iter().max_by_key(|text| text.chars().count()).unwrap_or_default()
+}
+
+/// Median at most 10 %, and of a hundred texts at most five below by more than 5 %, in each family whose vocabulary is published: none
+/// of these texts was among those that the weights were fitted to.
+#[test]
+fn texts_come_to_what_each_family_counts() {
+    let (families, known, calls) = (lines("families.jsonl"), lines("texts.jsonl"), lines("calls.jsonl"));
+    let models: Vec<String> = families[0]["models"].as_array().unwrap().iter().map(string).collect();
+    let mut errors: Vec<Errors> = models.iter().map(|_| Errors::default()).collect();
+    for line in &families[1..] {
+        let text = match (line["line"].as_u64(), line["call"].as_u64()) {
+            (Some(at), _) => string(&known[at as usize]["text"]),
+            (_, Some(at)) => longest(&calls[at as usize]),
+            _ => string(&line["text"]),
+        };
+        for ((model, count), errors) in models.iter().zip(line["counts"].as_array().unwrap()).zip(&mut errors) {
+            let known = count.as_u64().unwrap();
+            let count = Model::named(model).text(&text, &mut Budget::CALL.clone());
+            let off = (count.likely() as i64 - known as i64) * 1000 / known as i64;
+            if std::env::var("SHOW").is_ok_and(|show| model.starts_with(&show)) && off.abs() > 100 {
+                println!("{off} {known} {count:?} {:?}", text.chars().take(60).collect::<String>());
+            }
+            errors.offs.push(off);
+            errors.above += usize::from(known > count.upper());
+        }
+    }
+    println!("per mille of the truth    texts  median  5th percentile  95th percentile  above the upper bound");
+    for (model, errors) in models.iter().zip(&mut errors) {
+        errors.offs.sort_unstable();
+        let (texts, low, high) = (errors.offs.len(), errors.at(5), errors.at(95));
+        println!("{model:24} {texts:6} {:7} {low:15} {high:16} {:22}", errors.median(), errors.above);
+    }
+    for (model, errors) in models.iter().zip(&errors) {
+        assert!(errors.offs.len() >= 190, "{model}: fewer texts say less");
+        assert!(errors.median() <= 100, "{model}: {} at the median", errors.median());
+        assert!(errors.at(5) >= -50, "{model}: {} at the 5th percentile", errors.at(5));
+    }
+}
+
 /// Whose rules were set by other calls than those here.
 const HELD_OUT: &str = "held out: claude, gemini";
 const ALL: &str = "all but OpenAI's";
@@ -181,10 +240,10 @@ fn estimates_of_recorded_calls_are_as_good_as_said() {
         println!("{kind:24} {calls:6} {:7} {low:15} {high:16} {:22}", errors.median(), errors.above);
     }
     for (kind, least, median, low, above) in [
-        (HELD_OUT, 110, 100, -50, 1),
-        ("claude", 70, 100, -50, 1),
-        ("gemini", 35, 100, -50, 0),
-        (ALL, 240, 100, -120, 8),
+        (HELD_OUT, 110, 70, -30, 1),
+        ("claude", 70, 60, -30, 1),
+        ("gemini", 35, 90, -40, 0),
+        (ALL, 240, 80, -90, 8),
         ("gpt, plain", 70, 0, -60, 7),
         ("gpt, tools or schema", 150, 100, -200, 6),
     ] {

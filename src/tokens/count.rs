@@ -74,13 +74,14 @@ impl Count {
 
 /// What is added up over the pieces of a text.
 pub(super) trait Sum: Copy + Default {
-    fn add(&mut self, piece: &[u8], tokens: u64);
+    /// A piece, its tokens, and the rank of the one token that it is, if it is one.
+    fn add(&mut self, piece: &[u8], tokens: u64, rank: Option<u32>);
 
     fn plus(&mut self, other: &Self);
 }
 
 impl Sum for u64 {
-    fn add(&mut self, _: &[u8], tokens: u64) {
+    fn add(&mut self, _: &[u8], tokens: u64, _: Option<u32>) {
         *self = self.saturating_add(tokens);
     }
 
@@ -173,7 +174,9 @@ fn walk<S: Sum>(encoding: Encoding, text: &[u8], range: Range<usize>, budget: &m
         let len = end.saturating_sub(at);
         let mut cost = PIECE_COST.saturating_add((len as u64).saturating_mul(BYTE_COST));
         let mut tokens = 1;
-        if len > 1 && vocabulary::rank(encoding, text, at, len) == vocabulary::NONE {
+        let rank = if len > 1 { vocabulary::rank(encoding, text, at, len) } else { 0 };
+        let rank = Some(rank).filter(|rank| *rank != vocabulary::NONE);
+        if rank.is_none() {
             cost = cost.saturating_add(merge::cost(len));
             tokens = if cost > left { 0 } else { merge::tokens(encoding, text, at, len) };
         }
@@ -182,7 +185,7 @@ fn walk<S: Sum>(encoding: Encoding, text: &[u8], range: Range<usize>, budget: &m
             break;
         }
         left = left.saturating_sub(cost);
-        sum.add(text.get(at..end).unwrap_or_default(), tokens);
+        sum.add(text.get(at..end).unwrap_or_default(), tokens, rank);
         at = end;
     }
     budget.0 = left.saturating_add(spare);

@@ -144,8 +144,23 @@ impl Sum<'_> {
             self.add(Count::estimate(0, turn.parts.len() as u64));
         }
         for part in &turn.parts {
-            self.part(part);
+            match part {
+                Part::Text { text, .. } if turn.role == Role::Assistant => self.said(text),
+                _ => self.part(part),
+            }
         }
+    }
+
+    /// What open models thought stands in their answer, and their templates leave it out of the next call.
+    fn said(&mut self, text: &str) {
+        let whole = self.counted(text);
+        let known = self.model.encoding().is_some() || !text.starts_with("<think>");
+        let thought = text.split_once("</think>").filter(|_| !known).map_or("", |(thought, _)| thought);
+        let left_out = self.model.text(thought, self.budget).likely();
+        self.add(match whole {
+            Count::Exact(_) if left_out == 0 => whole,
+            _ => Count::estimate(whole.likely().saturating_sub(left_out), whole.upper()),
+        });
     }
 
     fn part(&mut self, part: &Part) {

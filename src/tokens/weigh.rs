@@ -2,51 +2,133 @@
 
 use super::class::{self, LETTER, LOWER, MARK, NUMBER, UPPER};
 use super::count::{Count, Measured, Sum};
-use super::model::Weights;
 
-/// Hundredths of a token that a byte comes to at most: no family has tokens of less than a byte.
+/// Hundredths of a token that a byte comes to at most: hardly any text of any family has tokens of less than a byte.
 const MOST: u64 = 100;
+
+/// Bytes that count of a run of signs: longer ones are rules and frames, which families have tokens for.
+const MOST_SIGNS: u64 = 5;
+
+/// Bytes of a word beyond which it is long.
+const LONG: u64 = 8;
+
+/// Tokens of `o200k_base` from these ranks on are words that smaller vocabularies, or those with less of a language, have none for.
+const SELDOM: u32 = 30_000;
+const SELDOMER: u32 = 80_000;
+const SELDOMEST: u32 = 100_000;
+
+/// What is counted of a text. Each has a weight, but for the last.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// Words of ASCII; their tokens after the first; those that start with a capital; those with a sign before them.
+    Word,
+    Parts,
+    Capitals,
+    Led,
+    /// Bytes of long ones; those that are one seldom token.
+    Long,
+    Seldom,
+    Seldomer,
+    /// Tokens of numbers, and their bytes: most families have a token for three digits or for each.
+    Number,
+    Digits,
+    /// Punctuation and symbols of ASCII: tokens, and bytes; white space.
+    Sign,
+    SignBytes,
+    Space,
+    /// Latin letters beyond ASCII: tokens, and bytes of the words that have one.
+    Latin,
+    LatinBytes,
+    Greek,
+    Cyrillic,
+    Hebrew,
+    Arabic,
+    Devanagari,
+    Thai,
+    /// Scripts beyond these.
+    Rare,
+    /// Tokens, and the bytes of all three.
+    Han,
+    Kana,
+    Hangul,
+    CjkBytes,
+    /// Words beyond ASCII that are one seldom token.
+    SeldomBeyond,
+    /// Symbols beyond ASCII.
+    Symbol,
+    /// Pieces of which each byte is a token.
+    Bytewise,
+}
+
+const KINDS: usize = Kind::Bytewise as usize;
+
+/// Hundredths of a token by [`Kind`].
+pub type Weights = [u16; KINDS];
 
 /// A text's tokens in `o200k_base` by kind: enough to say what it comes to in every family.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
     tokens: u64,
-    /// By [`Kind`]; of numbers, the bytes.
-    kinds: [u64; KINDS],
-    /// Of pieces of which each byte is a token.
-    bytewise: [u64; KINDS],
+    kinds: [u32; KINDS + 1],
+}
+
+impl Tally {
+    #[inline]
+    fn more(&mut self, kind: Kind, by: u64) {
+        if let Some(place) = self.kinds.get_mut(kind as usize) {
+            *place = place.saturating_add(u32::try_from(by).unwrap_or(u32::MAX));
+        }
+    }
+
+    fn word(&mut self, piece: &[u8], tokens: u64, [seldom, seldomer]: [u64; 2]) {
+        let capital = piece.iter().take(2).any(u8::is_ascii_uppercase);
+        let led = piece.first().is_some_and(|first| !first.is_ascii_alphabetic() && *first != b' ');
+        self.more(Kind::Word, 1);
+        self.more(Kind::Parts, tokens.saturating_sub(1));
+        self.more(Kind::Capitals, u64::from(capital));
+        self.more(Kind::Led, u64::from(led));
+        self.more(Kind::Long, (piece.len() as u64).saturating_sub(LONG));
+        self.more(Kind::Seldom, seldom);
+        self.more(Kind::Seldomer, seldomer);
+    }
+
+    /// Hundredths of a token.
+    fn weighed(&self, weights: &Weights) -> u64 {
+        let bytewise = self.kinds.last().map_or(0, |tokens| u64::from(*tokens).saturating_mul(MOST));
+        let all = self.kinds.iter().zip(weights).map(|(n, weight)| u64::from(*n).saturating_mul(u64::from(*weight)));
+        all.fold(bytewise, u64::saturating_add)
+    }
 }
 
 impl Sum for Tally {
     #[inline]
-    fn add(&mut self, piece: &[u8], tokens: u64) {
+    fn add(&mut self, piece: &[u8], tokens: u64, rank: Option<u32>) {
         self.tokens = self.tokens.saturating_add(tokens);
         let (kind, len) = (kind(piece), piece.len() as u64);
-        let kinds = if tokens == len { &mut self.bytewise } else { &mut self.kinds };
-        if let Some(place) = kinds.get_mut(kind as usize) {
-            *place = place.saturating_add(if matches!(kind, Kind::Number) { len } else { tokens });
+        let from = |least: u32| u64::from(rank.is_some_and(|rank| rank >= least));
+        match kind {
+            Kind::Number => self.more(Kind::Digits, len),
+            _ if tokens == len && len > 1 => return self.more(Kind::Bytewise, tokens),
+            Kind::Word => return self.word(piece, tokens, [from(SELDOM), from(SELDOMER)]),
+            Kind::Sign => self.more(Kind::SignBytes, len.min(MOST_SIGNS)),
+            Kind::Space | Kind::Symbol => {}
+            _ => {
+                match kind {
+                    Kind::Latin => self.more(Kind::LatinBytes, len),
+                    Kind::Han | Kind::Kana | Kind::Hangul => self.more(Kind::CjkBytes, len),
+                    _ => {}
+                }
+                self.more(Kind::SeldomBeyond, from(SELDOMEST));
+            }
         }
+        self.more(kind, tokens);
     }
 
     fn plus(&mut self, other: &Self) {
         self.tokens = self.tokens.saturating_add(other.tokens);
-        for (all, more) in [(&mut self.kinds, &other.kinds), (&mut self.bytewise, &other.bytewise)] {
-            for (place, more) in all.iter_mut().zip(more) {
-                *place = place.saturating_add(*more);
-            }
+        for (place, more) in self.kinds.iter_mut().zip(other.kinds) {
+            *place = place.saturating_add(more);
         }
-    }
-}
-
-impl Tally {
-    /// Hundredths of a token.
-    fn weighed(&self, weights: &Weights) -> u64 {
-        let Weights { word, digit, sign, letters, ideographs } = *weights;
-        let all = self.kinds.iter().zip(&self.bytewise).zip([word, digit.min(MOST), sign, letters, ideographs]);
-        all.fold(0, |sum, ((tokens, bytewise), weight)| {
-            let bytewise = bytewise.saturating_mul(weight.min(MOST));
-            sum.saturating_add(tokens.saturating_mul(weight)).saturating_add(bytewise)
-        })
     }
 }
 
@@ -68,49 +150,48 @@ pub fn exact(measured: &Measured<Tally>) -> Count {
     measured.count(1, |tally| tally.tokens)
 }
 
-const KINDS: usize = 5;
-
-#[derive(Clone, Copy)]
-enum Kind {
-    /// Letters of ASCII.
-    Word,
-    Number,
-    /// Punctuation, symbols, white space.
-    Sign,
-    /// With letters beyond ASCII.
-    Letters,
-    /// Chinese, Japanese, Korean.
-    Ideographs,
-}
-
 fn kind(piece: &[u8]) -> Kind {
-    let (mut at, mut kind) = (0_usize, Kind::Sign);
     if piece.is_ascii() {
-        let letter = piece.iter().take(2).any(u8::is_ascii_alphabetic);
-        let digit = piece.first().is_some_and(u8::is_ascii_digit);
-        return if letter {
+        let mut first = piece.iter().take(2);
+        return if first.any(u8::is_ascii_alphabetic) {
             Kind::Word
-        } else if digit {
+        } else if piece.first().is_some_and(u8::is_ascii_digit) {
             Kind::Number
+        } else if piece.iter().take(2).all(u8::is_ascii_whitespace) {
+            Kind::Space
         } else {
             Kind::Sign
         };
     }
+    let (mut at, mut kind) = (0_usize, Kind::Symbol);
     loop {
         match class::at(piece, at) {
-            (UPPER | LOWER | LETTER | MARK, len) => {
-                // U+2E80 to U+D7FF are three bytes from E2 BA; beyond the first plane only ideographs are letters much used.
-                match piece.get(at) {
-                    Some(0xE3..=0xED | 0xF0..) => return Kind::Ideographs,
-                    Some(0x80..) => kind = Kind::Letters,
-                    _ if matches!(kind, Kind::Sign) => kind = Kind::Word,
-                    _ => {}
-                }
-                at = at.saturating_add(len);
+            (UPPER | LOWER | LETTER | MARK, 1) => {
+                kind = Kind::Word;
+                at = at.saturating_add(1);
             }
+            (UPPER | LOWER | LETTER | MARK, _) => return script(piece.get(at..).unwrap_or_default()),
             (NUMBER, _) => return Kind::Number,
             (_, 0) => return kind,
             (_, len) => at = at.saturating_add(len),
         }
+    }
+}
+
+/// Of a letter beyond ASCII, from its first two bytes.
+fn script(letter: &[u8]) -> Kind {
+    match letter {
+        [0xC2..=0xCD, ..] | [0xE1, 0xB8..=0xBB, ..] => Kind::Latin,
+        [0xCE | 0xCF, ..] | [0xE1, 0xBC..=0xBF, ..] => Kind::Greek,
+        [0xD0..=0xD3, ..] => Kind::Cyrillic,
+        [0xD6 | 0xD7, ..] => Kind::Hebrew,
+        [0xD8..=0xDF, ..] => Kind::Arabic,
+        [0xE0, 0xA4 | 0xA5, ..] => Kind::Devanagari,
+        [0xE0, 0xB8 | 0xB9, ..] => Kind::Thai,
+        [0xE3, 0x80..=0x8F, ..] => Kind::Kana,
+        [0xEA, 0xB0..=0xBF, ..] | [0xEB..=0xED, ..] => Kind::Hangul,
+        [0xE3..=0xE9 | 0xF0, ..] => Kind::Han,
+        [0xEE..=0xF4, ..] => Kind::Symbol,
+        _ => Kind::Rare,
     }
 }
