@@ -284,7 +284,7 @@ impl Call {
             usage.input = planned.input.likely();
         }
         let answered = last.outcome == Outcome::Answered;
-        let unread = chat.task.is_some() || !chat.stream && self.ending == Ending::Complete && !self.read_any();
+        let unread = chat.task.is_some() || self.ending == Ending::Complete && !self.read_any();
         let output = match self.usage {
             // What was reserved counts: nothing better is known.
             None if answered && unread => planned.output,

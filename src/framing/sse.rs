@@ -4,8 +4,8 @@ pub use super::Frame;
 
 use memchr::{memchr, memchr2};
 
-/// Largest event held while its end has not arrived. Providers' largest, a whole image or file, stay far below.
-pub const MAX_EVENT_BYTES: usize = 1 << 20;
+/// Largest event held while its end has not arrived: one may be a whole image, of some megabytes in base64.
+pub const MAX_EVENT_BYTES: usize = 16 << 20;
 
 /// What the buffer of held bytes may keep between events.
 const KEPT_CAPACITY: usize = 16 << 10;

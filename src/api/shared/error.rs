@@ -68,6 +68,7 @@ impl<'a> Said<'a> {
         if let Some(better) = self.kind(kind) {
             kind = better;
         }
+        let came = status;
         let status = if (400..=599).contains(&status) { status } else { kind.status() };
         let message = match kind {
             // A provider repeats part of the key it refused, and the key is the gateway's.
@@ -75,7 +76,7 @@ impl<'a> Said<'a> {
             Kind::Permission => "the provider does not permit this request".to_owned(),
             _ => match self.message {
                 Some(message) if !message.is_empty() => message.chars().take(MAX_MESSAGE).collect(),
-                _ => format!("the provider answered with status {status}"),
+                _ => format!("the provider answered with status {came}"),
             },
         };
         let fault = match kind {
