@@ -1,6 +1,7 @@
 //! `sluice key`: keys of consumers.
 
 use crate::seal::random;
+use sluice::consumer::Written;
 use sluice::secret::{Digest, KEY_PREFIX, Secret, is_key, new_key};
 
 pub struct Wanted {
@@ -12,6 +13,16 @@ pub struct Wanted {
 
 /// The key on a line of its own, which nothing else has, and the lines of configuration with its digest.
 pub fn new(wanted: &Wanted) -> Result<String, String> {
+    let entry = Written {
+        name: wanted.consumer.clone(),
+        team: wanted.team.clone(),
+        tier: wanted.tier.clone(),
+        not_after: wanted.not_after.clone(),
+        ..Written::default()
+    };
+    if let Some((path, message)) = entry.read("").err().and_then(|wrong| wrong.into_iter().next()) {
+        return Err(format!("the consumer's {} {message}", path.trim_start_matches('.')));
+    }
     let (key, digest) = new_key(&random()?);
     let hex = digest.hex();
     let mut entry = format!("consumers:\n- name: {}\n  key_sha256: {hex}\n", quoted(&wanted.consumer));
@@ -28,7 +39,8 @@ fn quoted(text: &str) -> String {
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
     let read =
         crate::yaml::read(text).ok().and_then(|read| read.documents.first().map(|node| node.text() == Some(text)));
-    if plain && read == Some(true) { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+    let word = text.starts_with(|first: char| first.is_ascii_alphabetic());
+    if plain && word && read == Some(true) { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
 
 /// The digest of a key that there is already.

@@ -14,6 +14,7 @@ pub fn read(file: &str) -> Result<String, String> {
     } else {
         std::fs::File::open(file).and_then(|opened| opened.take(MAX_BYTES).read_to_string(&mut text))
     };
+    let file = if file == "-" { "stdin" } else { file };
     match read {
         Ok(bytes) if bytes as u64 == MAX_BYTES => Err(format!("{file}: is larger than {MAX_BYTES} bytes")),
         Ok(_) => Ok(text),

@@ -50,6 +50,23 @@ fn a_key_is_new_each_time_and_fits_the_configuration() {
 }
 
 #[test]
+fn a_key_is_made_for_no_consumer_that_the_module_would_refuse() {
+    for (args, expected) in [
+        (["--consumer", ""], "name must have 1 to 128 bytes"),
+        (["--team", "a\nb"], "team must have 1 to 128 bytes"),
+        (["--not-after", "2027-13-01"], "not_after must be a day"),
+    ] {
+        let ran = sluice(&["key", "new", args[0], args[1]], "", &[]);
+        assert!(ran.status == 1 && ran.out.is_empty() && ran.err.contains(expected), "{args:?}: {}", ran.err);
+    }
+    // A number or a day to some reader of YAML.
+    for text in ["1.0", "1e3", ".5", "2027-01-31"] {
+        let ran = sluice(&["key", "new", "--tier", text], "", &[]);
+        assert!(ran.out.contains(&format!("tier: \"{text}\"")), "{}", ran.out);
+    }
+}
+
+#[test]
 fn a_key_is_hashed_without_its_line_break_and_a_broken_one_is_told() {
     let word = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n";
     for input in ["test", "test\n", "test\r\n"] {
