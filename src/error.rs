@@ -171,11 +171,17 @@ impl Error {
     /// The message for a client of any API: names the field where an API has no other place for it.
     pub fn text(&self) -> Cow<'_, str> {
         match &self.param {
-            Some(param) if self.fault == Fault::Client && !self.message.contains(param.as_str()) => {
+            Some(param) if self.fault == Fault::Client && !self.names(param) => {
                 Cow::Owned(format!("{param}: {}", self.message))
             }
             _ => Cow::Borrowed(&self.message),
         }
+    }
+
+    /// Whether the message has the name as a word: the letters of `n` are in any. A path is at the beginning.
+    fn names(&self, param: &str) -> bool {
+        self.message.starts_with(param) && param.contains(['.', '['])
+            || self.message.split([' ', '`', ':', '[', '.']).any(|word| word == param)
     }
 
     pub fn with_param(mut self, param: impl Into<String>) -> Self {
@@ -191,5 +197,23 @@ impl Error {
     pub fn with_status(mut self, status: u16) -> Self {
         self.status = status;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_its_field_once() {
+        for (param, message, expected) in [
+            ("n", "must be a whole number", "n: must be a whole number"),
+            ("day", "must be like 2026-12-31", "day: must be like 2026-12-31"),
+            ("model", "`model` must be given", "`model` must be given"),
+            ("n", "n: must not be negative", "n: must not be negative"),
+            ("messages[0].role", "messages[0].role: is missing", "messages[0].role: is missing"),
+        ] {
+            assert_eq!(Error::field(param, message).text(), expected, "{param}");
+        }
     }
 }

@@ -47,7 +47,7 @@ fn period(params: &mut Params) -> Result<Query, Error> {
         None => Ok(None),
         Some(text) => match end_of(&text).filter(|_| text.len() == "2026-12-31".len()) {
             Some(end) => Ok(Some(day(end))),
-            None => Err(Error::field(name, "must be a day: 2026-12-31")),
+            None => Err(Error::field(name, "must be like 2026-12-31")),
         },
     };
     let one = bound("day")?;
