@@ -54,6 +54,11 @@ impl Bound {
         self.passes
     }
 
+    /// The provider's name of the model.
+    pub(super) fn model(&self) -> &str {
+        &self.model
+    }
+
     /// What the answer must be written by.
     pub(super) fn asked(&self) -> Asked {
         Asked { schema_tool: self.schema_tool, stream_usage: self.stream_usage, ..(*self.asked).clone() }

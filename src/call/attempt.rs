@@ -57,6 +57,7 @@ impl Attempt {
         state.extend(host);
         // What the attempt before brought, the client never saw.
         (state.first_byte, state.usage, state.told) = (None, None, None);
+        state.keep_unread(None);
         state.ending = Ending::Open;
         let started = match state.attempts.len() {
             0 => state.started,
@@ -112,7 +113,7 @@ impl Attempt {
         if status < 300 && streamed && !encoded && !end {
             let mut relay = bound.relay();
             if call.counts() {
-                relay.collect(bound.api);
+                call.keep_unread(relay.collect(bound.api, bound.model()));
             }
             self.phase = Phase::First { headers, relay, out: None, held: 0 };
             return Step::wait();

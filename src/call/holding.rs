@@ -1,6 +1,7 @@
 //! What a call holds of its limits while it runs, and what becomes of that when it is over.
 
 use super::admit::Exchange;
+use super::unread::Unread;
 use super::{Call, Work};
 use crate::host::{Host, Millis};
 use crate::http::Edits;
@@ -8,6 +9,7 @@ use crate::limit::Limit;
 use crate::quota::{Amounts, MAX_TTL, Message, Quota, Reservation, Settled, Standing, Table, Unit, When};
 use crate::telemetry::LimitEntry;
 use crate::tokens;
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// A reservation's deadline is moved when so much of it is over.
@@ -29,6 +31,7 @@ pub(super) struct Meter {
     standings: [Option<Standing>; 2],
     /// What went to the client, for an answer that does not say what it used.
     delivered: Option<tokens::Counter>,
+    unread: Option<Rc<RefCell<Unread>>>,
     /// A limit counts tokens or money.
     counts: bool,
     /// The limit that sent the call to another model than was asked for.
@@ -56,7 +59,16 @@ pub(super) struct Done {
 
 impl Meter {
     pub(super) fn new(upper: Amounts, now: Millis, counts: bool, rerouted: Option<Rc<Limit>>) -> Self {
-        Self { held: Vec::new(), upper, extended: now, standings: [None; 2], delivered: None, counts, rerouted }
+        Self {
+            held: Vec::new(),
+            upper,
+            extended: now,
+            standings: [None; 2],
+            delivered: None,
+            unread: None,
+            counts,
+            rerouted,
+        }
     }
 
     pub(super) fn release(self, quota: &Quota<'_>, now: Millis, exchange: &mut Exchange) {
@@ -179,12 +191,20 @@ impl Call {
 
     /// Whether any text of the answer is known.
     pub(super) fn read_any(&self) -> bool {
-        self.meter.as_ref().is_some_and(|meter| meter.delivered.is_some())
+        self.meter.as_ref().is_some_and(|meter| meter.delivered.is_some() || meter.unread.is_some())
+    }
+
+    /// A stream that goes to the client unread.
+    pub(super) fn keep_unread(&mut self, unread: Option<Rc<RefCell<Unread>>>) {
+        if let Some(meter) = &mut self.meter {
+            meter.unread = unread;
+        }
     }
 
     pub(super) fn delivered_tokens(&self) -> u64 {
-        let delivered = self.meter.as_ref().and_then(|meter| meter.delivered.as_ref());
-        delivered.map_or(0, |counter| counter.count().likely())
+        let Some(meter) = &self.meter else { return 0 };
+        let read = meter.delivered.as_ref().map_or(0, |counter| counter.count().likely());
+        meter.unread.as_ref().map_or(read, |unread| read.saturating_add(unread.borrow_mut().tokens()))
     }
 
     /// Tells the client where its limits stand, in the place of what the provider says of the gateway's.

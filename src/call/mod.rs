@@ -21,6 +21,7 @@ mod relay;
 mod request;
 pub mod settle;
 mod task;
+mod unread;
 
 pub use admit::{Brought, Fleet};
 pub use fields::{Bill, Put};

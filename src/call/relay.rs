@@ -1,5 +1,6 @@
 //! A stream on its way from the provider to the client.
 
+use super::unread::Unread;
 use crate::api::{Api, Asked, Reader, Seen, Verdict, Writer};
 use crate::chat::{Event, Usage};
 use crate::error::Error;
@@ -7,6 +8,8 @@ use crate::framing::{self, Frame, lines, sse};
 use crate::json::{self, Tree};
 use crate::provider::Transcode;
 use crate::task::Format;
+use std::cell::RefCell;
+use std::rc::Rc;
 
 /// A stream being passed on.
 pub struct Relay {
@@ -17,8 +20,6 @@ pub struct Relay {
     pub begun: bool,
     /// What a model wrote and has gone by, if that is wanted: whoever counts it takes it out.
     pub text: Option<String>,
-    /// Reads it where the bytes are only watched.
-    reader: Option<Box<dyn Reader>>,
 }
 
 enum How {
@@ -46,6 +47,8 @@ struct Same {
     lost: bool,
     /// A frame that was not passed on ended in CR; the LF that may follow belongs to it.
     after_cr: bool,
+    /// What has gone by, if that may have to be counted.
+    unread: Option<Rc<RefCell<Unread>>>,
 }
 
 impl Relay {
@@ -53,7 +56,16 @@ impl Relay {
         let kind = api.framing();
         // A binary frame is not rewritten.
         let rename = rename.filter(|_| kind != framing::Kind::EventStream);
-        let same = Same { api, frames: api.decoder(), hide_usage, rename, held: 0, lost: false, after_cr: false };
+        let same = Same {
+            api,
+            frames: api.decoder(),
+            hide_usage,
+            rename,
+            held: 0,
+            lost: false,
+            after_cr: false,
+            unread: None,
+        };
         Self::new(How::Same(same))
     }
 
@@ -68,7 +80,7 @@ impl Relay {
     }
 
     fn new(how: How) -> Self {
-        Self { how, transcode: None, seen: Seen::default(), begun: false, text: None, reader: None }
+        Self { how, transcode: None, seen: Seen::default(), begun: false, text: None }
     }
 
     /// Of a provider whose stream is first made one of its API.
@@ -76,12 +88,14 @@ impl Relay {
         Self { transcode, ..self }
     }
 
-    /// Collects what a model wrote, for it to be counted.
-    pub fn collect(&mut self, provider: &'static dyn Api) {
-        self.text = Some(String::new());
-        if let How::Same(_) = self.how {
-            self.reader = Some(provider.reader());
-        }
+    /// Collects what a model wrote, for it to be counted: what is given is read only then.
+    pub fn collect(&mut self, provider: &'static dyn Api, model: &str) -> Option<Rc<RefCell<Unread>>> {
+        let How::Same(same) = &mut self.how else {
+            self.text = Some(String::new());
+            return None;
+        };
+        same.unread = Some(Rc::new(RefCell::new(Unread::new(provider, model))));
+        same.unread.clone()
     }
 
     /// Takes what came; gives what goes to the client in its place, `None` if that is the same.
@@ -94,9 +108,6 @@ impl Relay {
 
     fn pass(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
         let (seen, begun, text) = (&mut self.seen, &mut self.begun, &mut self.text);
-        if let (Some(reader), Some(text)) = (&mut self.reader, text.as_mut()) {
-            reader.read(bytes, &mut |event| collect(&event, text));
-        }
         match &mut self.how {
             How::Same(same) => same.feed(bytes, seen, begun),
             How::Task { frames, format } => {
@@ -197,9 +208,13 @@ impl Same {
 
     fn feed(&mut self, bytes: &[u8], seen: &mut Seen, begun: &mut bool) -> Option<Vec<u8>> {
         let passes = !self.edits();
-        let Self { api, frames, hide_usage, rename, held, lost, after_cr } = self;
+        let Self { api, frames, hide_usage, rename, held, lost, after_cr, unread } = self;
+        let mut unread = unread.as_ref().map(|unread| unread.borrow_mut());
         if passes {
             frames.feed(bytes, &mut |frame| {
+                if let Some(unread) = &mut unread {
+                    unread.add(frame.raw);
+                }
                 watch(*api, &frame, false, seen, begun, lost);
             });
             return None;
@@ -210,6 +225,9 @@ impl Same {
         let mut out = Vec::with_capacity(bytes.len());
         frames.feed(bytes, &mut |frame| {
             given = given.saturating_add(frame.raw.len());
+            if let Some(unread) = &mut unread {
+                unread.add(frame.raw);
+            }
             let verdict = watch(*api, &frame, *hide_usage, seen, begun, lost);
             changed |= change(api.framing(), &frame, verdict, rename.as_deref(), after_cr, &mut out);
         });
@@ -219,7 +237,7 @@ impl Same {
 
     fn close(&mut self, seen: &mut Seen, begun: &mut bool) -> Option<Vec<u8>> {
         let edits = self.edits();
-        let Self { api, frames, hide_usage, rename, held, lost, after_cr } = self;
+        let Self { api, frames, hide_usage, rename, held, lost, after_cr, .. } = self;
         let mut out = Vec::new();
         frames.close(&mut |frame| {
             let verdict = watch(*api, &frame, *hide_usage, seen, begun, lost);
@@ -295,7 +313,7 @@ pub fn rename_model(json: &[u8], name: &str) -> Option<Vec<u8>> {
     Some(json::splice(json, &[json::Edit { at: start..start.checked_add(found.len())?, with }]))
 }
 
-fn collect(event: &Event<'_>, text: &mut String) {
+pub(super) fn collect(event: &Event<'_>, text: &mut String) {
     match event {
         Event::Text { text: said, .. } | Event::Refusal { text: said, .. } | Event::Thinking { text: said, .. } => {
             text.push_str(said);
