@@ -54,7 +54,9 @@ impl Attempt {
         let mut state = call.borrow_mut();
         state.unanswered(Kind::Unreachable, host);
         state.unsent = None;
-        state.extend(host);
+        if !state.attempts.is_empty() {
+            state.extend(host);
+        }
         // What the attempt before brought, the client never saw.
         (state.first_byte, state.usage, state.told) = (None, None, None);
         state.keep_unread(None);

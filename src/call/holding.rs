@@ -5,6 +5,7 @@ use super::unread::Unread;
 use super::{Call, Work};
 use crate::host::{Host, Millis};
 use crate::http::Edits;
+use crate::json::write::digits;
 use crate::limit::Limit;
 use crate::quota::{Amounts, MAX_TTL, Message, Quota, Reservation, Settled, Standing, Table, Unit, When};
 use crate::telemetry::LimitEntry;
@@ -118,35 +119,37 @@ pub(super) fn family(unit: Unit) -> Option<usize> {
     }
 }
 
-pub(super) fn told(standings: &[Option<Standing>; 2]) -> Vec<(&'static str, String)> {
-    let mut all = Vec::new();
+pub(super) fn told(standings: &[Option<Standing>; 2], put: &mut dyn FnMut(&'static str, Vec<u8>)) {
     for ([limit, remaining, reset], standing) in HEADERS.into_iter().zip(standings) {
         let Some(standing) = standing else { continue };
-        all.push((limit, standing.limit.to_string()));
-        all.push((remaining, standing.remaining.to_string()));
-        all.push((reset, duration(standing.reset)));
+        put(limit, number(standing.limit));
+        put(remaining, number(standing.remaining));
+        put(reset, duration(standing.reset));
     }
-    all
+}
+
+#[inline(never)]
+fn number(number: u64) -> Vec<u8> {
+    let mut text = Vec::with_capacity(24);
+    digits(&mut text, number);
+    text
 }
 
 /// As OpenAI writes it: `120ms`, `6s`, `1m30s`, `24h0m0s`.
-fn duration(time: Millis) -> String {
+fn duration(time: Millis) -> Vec<u8> {
     if time < 1000 && time > 0 {
-        return [&time.to_string(), "ms"].concat();
+        let mut text = number(time);
+        text.extend_from_slice(b"ms");
+        return text;
     }
     let seconds = time.div_ceil(1000);
-    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let mut text = String::new();
-    if hours > 0 {
-        text.push_str(&hours.to_string());
-        text.push('h');
+    let mut text = Vec::with_capacity(24);
+    for (least, count, unit) in [(3600, seconds / 3600, b'h'), (60, seconds / 60 % 60, b'm'), (0, seconds % 60, b's')] {
+        if seconds >= least {
+            digits(&mut text, count);
+            text.push(unit);
+        }
     }
-    if seconds >= 60 {
-        text.push_str(&minutes.to_string());
-        text.push('m');
-    }
-    text.push_str(&rest.to_string());
-    text.push('s');
     text
 }
 
@@ -217,20 +220,17 @@ impl Call {
                 }
             }
         }
-        for (name, value) in told(&meter.standings) {
-            edits.set(name, value);
-        }
+        told(&meter.standings, &mut |name, value| edits.set(name, value));
         if meter.rerouted.is_some() {
             edits.fix("x-sluice-route-reason", "limit");
         }
     }
 
     /// Takes out what was reserved and counts what was used. `provider`: whose limits are charged too.
-    pub(super) fn settle(&mut self, used: &Amounts, provider: Option<usize>, host: &dyn Host) -> Done {
+    pub(super) fn settle(&mut self, used: &Amounts, provider: Option<usize>, now: Millis, host: &dyn Host) -> Done {
         let mut done = Done::default();
         let Some(meter) = self.meter.take() else { return done };
         let quota = Quota::new(Table::of(host, self.policy.limits.pages));
-        let now = host.now();
         for held in meter.held {
             let charged = held.provider.is_none() || held.provider == provider;
             let used = if charged { *used } else { Amounts::default() };
@@ -291,7 +291,7 @@ mod tests {
             (3_600_000, "1h0m0s"),
             (90_061_000, "25h1m1s"),
         ] {
-            assert_eq!(duration(time), text, "{time}");
+            assert_eq!(String::from_utf8(duration(time)).unwrap(), text, "{time}");
         }
     }
 }

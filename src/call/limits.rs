@@ -227,9 +227,7 @@ impl Gateway {
         if let Some(place) = family(limit.rule.unit).and_then(|at| standings.get_mut(at)) {
             *place = Some(refusal.standing);
         }
-        for (name, value) in told(&standings) {
-            headers.push(name, value);
-        }
+        told(&standings, &mut |name, value| headers.push(name, value));
         let entry = LimitEntry {
             name: Rc::clone(&limit.name),
             unit: limit.rule.unit.name(),

@@ -136,7 +136,7 @@ impl Call {
     fn report(&mut self, host: &dyn Host) -> Report {
         let now = host.now();
         let left = self.ending == Ending::Open && host.client_left();
-        let (cost, charged, mut done) = self.charge(left, host);
+        let (cost, charged, mut done) = self.charge(left, now, host);
         let messages = std::mem::take(&mut done.messages);
         let usage = charged.or(self.usage);
         let last = self.attempts.last();
@@ -242,7 +242,7 @@ impl Call {
     }
 
     /// Settles the call's limits; what it cost, and what it is charged for. An attempt that failed costs nothing.
-    fn charge(&mut self, left: bool, host: &dyn Host) -> (Option<Nanos>, Option<Usage>, Done) {
+    fn charge(&mut self, left: bool, now: Millis, host: &dyn Host) -> (Option<Nanos>, Option<Usage>, Done) {
         let mut amounts = Amounts::default();
         let (mut cost, mut charged, mut provider) = (None, None, None);
         let last = self.attempts.last().filter(|last| match last.outcome {
@@ -270,7 +270,7 @@ impl Call {
                 }
             }
         }
-        (cost, charged, self.settle(&amounts, provider, host))
+        (cost, charged, self.settle(&amounts, provider, now, host))
     }
 
     /// What an attempt used: as its provider says, else as it was counted here, where a limit needs that.

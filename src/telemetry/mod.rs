@@ -172,6 +172,7 @@ pub fn threshold(limit: &Rc<str>, percent: u8) -> Sample {
     of_limit(Metric::Threshold { percent }, limit)
 }
 
+#[inline(never)]
 fn of_limit(metric: Metric, limit: &Rc<str>) -> Sample {
     Sample { name: Name { metric, dialect: None, model: Some(Rc::clone(limit)), provider: None }, value: 1 }
 }
@@ -235,11 +236,13 @@ pub fn per_token(labels: &Labels, value: Millis) -> Sample {
     of_model(Metric::PerToken, labels, value)
 }
 
+#[inline(never)]
 fn of_model(metric: Metric, labels: &Labels, value: u64) -> Sample {
     let (model, provider) = (labels.model.clone(), labels.provider.clone());
     Sample { name: Name { metric, dialect: None, model, provider }, value }
 }
 
+#[inline(never)]
 fn of_provider(metric: Metric, provider: Option<Rc<str>>) -> Sample {
     Sample { name: Name { metric, dialect: None, model: None, provider }, value: 1 }
 }
