@@ -103,7 +103,7 @@ pub(super) fn quiet(block: &[u8; 64]) -> bool {
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn quiet(block: &[u8; 64]) -> bool {
-    bits(block, marks) == 0
+    block.as_chunks::<16>().0.iter().all(|part| marks(part) == 0)
 }
 
 /// The high bit of each byte that is neither `"` nor a control character.
@@ -165,9 +165,30 @@ fn each(block: &[u8; 16], test: impl Fn(u8) -> bool) -> u32 {
 }
 
 /// A bit for each byte that ends a plain run, the first byte's lowest: `"`, `\` and controls.
+#[cfg(target_arch = "wasm32")]
 #[inline(always)]
 pub(super) fn marks(block: &[u8; 16]) -> u32 {
     ends(block) | equal(block, b'\\')
+}
+
+/// As above, except that only the lowest bit is exact, and that it is the byte's place.
+#[cfg(not(target_arch = "wasm32"))]
+#[inline(always)]
+pub(super) fn marks(block: &[u8; 16]) -> u32 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let word = u128::from_le_bytes(*block);
+    let first = |word: u64| {
+        // `"` and the controls, and no others, are below 0x21 once their second bit is flipped.
+        let low = (word ^ (ONES << 1)).wrapping_sub(ONES.wrapping_mul(0x21));
+        let slash = (word ^ ONES.wrapping_mul(b'\\' as u64)).wrapping_sub(ONES);
+        ((low | slash) & !word & HIGHS).trailing_zeros() >> 3
+    };
+    let at = match first(word as u64) {
+        8 => first((word >> 64) as u64).wrapping_add(8),
+        at => at,
+    };
+    if at < 16 { 1 << at } else { 0 }
 }
 
 #[cfg(target_arch = "wasm32")]

@@ -205,13 +205,17 @@ impl<'a> Scan<'a> {
     #[inline(always)]
     pub fn quoted(&mut self) -> Result<bool, Bad> {
         self.step();
-        // Names and words end within this.
-        if let Some(block) = self.rest().first_chunk::<16>() {
+        // Names and words end within the first, and most strings without an escape close by.
+        for block in self.rest().as_chunks::<16>().0.iter().take(4) {
             let ends = marks(block);
             let end = ends.trailing_zeros() as usize;
-            if ends != 0 && block.get(end) == Some(&b'"') {
+            if ends == 0 {
+                self.at = self.at.wrapping_add(16);
+            } else if block.get(end) == Some(&b'"') {
                 self.at = self.at.wrapping_add(end).wrapping_add(1);
                 return Ok(false);
+            } else {
+                break;
             }
         }
         self.long()
