@@ -48,6 +48,8 @@ pub struct Step {
     pub headers: Change,
     /// Replace what there is of the body by this.
     pub body: Option<Vec<u8>>,
+    /// Of a request's body only so many first bytes are replaced.
+    pub head: Option<usize>,
     /// The cluster for the attempt after this one, should Envoy make one.
     pub after: Option<String>,
     pub next: Next,

@@ -91,9 +91,14 @@ impl Call {
             Some(task) if same_api => headers.push("content-type", task.content_type.as_str()),
             _ => headers.fix("content-type", "application/json"),
         }
+        let mut head = None;
         let body = match ready {
             Ready::Same(spliced) if spliced.edits.is_empty() => None,
-            Ready::Same(spliced) => Some(json::splice(&chat.body, &spliced.edits)),
+            Ready::Same(spliced) => {
+                let (body, done) = json::head(&chat.body, &spliced.edits);
+                head = Some(done);
+                Some(body)
+            }
             Ready::Other(written) => {
                 for (name, value) in written.headers {
                     let known = headers.text(name).map(|known| format!("{known},{value}"));
@@ -102,10 +107,12 @@ impl Call {
                 Some(written.body)
             }
         };
-        headers.set_body_len(body.as_ref().map_or(chat.body.len(), Vec::len));
+        let stays =
+            if body.is_none() { chat.body.len() } else { head.map_or(0, |head| chat.body.len().saturating_sub(head)) };
+        headers.set_body_len(body.as_ref().map_or(0, Vec::len).saturating_add(stays));
         let next = self.untried(chat).next().and_then(|next| chat.plan.get(next));
         let after = next.and_then(|next| self.target(chat, next)).map(|next| next.cluster.clone());
-        Some(Step { headers: Change::All(headers), body, after, ..Step::go() })
+        Some(Step { headers: Change::All(headers), body, head, after, ..Step::go() })
     }
 
     /// A path that no dialect knows: as the client sent it, with the provider's host, path and credential.

@@ -12,6 +12,18 @@ pub struct Edit {
 /// The body with its edits made, in any order. Insertions at one place keep theirs; of two edits of the same bytes the
 /// later one holds. Commas are put right beside members that come or go.
 pub fn splice(body: &[u8], edits: &[Edit]) -> Vec<u8> {
+    let (mut out, done) = begun(body, edits, body.len());
+    out.extend_from_slice(body.get(done..).unwrap_or_default());
+    out
+}
+
+/// As above, but only what takes the place of so many first bytes: all behind them stays as it is.
+pub fn head(body: &[u8], edits: &[Edit]) -> (Vec<u8>, usize) {
+    begun(body, edits, edits.iter().map(|e| e.at.end).max().unwrap_or(0))
+}
+
+/// `room`: for so many of the body's bytes.
+fn begun(body: &[u8], edits: &[Edit], room: usize) -> (Vec<u8>, usize) {
     let more: usize = edits.iter().map(|e| e.with.len()).sum();
     let less: usize = edits.iter().map(|e| e.at.len()).sum();
     let mut sorted: Vec<&Edit> = Vec::with_capacity(edits.len());
@@ -20,7 +32,7 @@ pub fn splice(body: &[u8], edits: &[Edit]) -> Vec<u8> {
         let place = sorted.partition_point(|e| (e.at.start, e.at.end) <= (edit.at.start, edit.at.end));
         sorted.insert(place, edit);
     }
-    let mut out = Vec::with_capacity(body.len().saturating_add(more).saturating_sub(less));
+    let mut out = Vec::with_capacity(room.saturating_add(more).saturating_sub(less));
     let mut done = 0_usize;
     let mut edits = sorted.into_iter().peekable();
     while let Some(edit) = edits.next() {
@@ -37,8 +49,7 @@ pub fn splice(body: &[u8], edits: &[Edit]) -> Vec<u8> {
             done = mend(&mut out, body, done);
         }
     }
-    out.extend_from_slice(body.get(done..).unwrap_or_default());
-    out
+    (out, done)
 }
 
 /// Leaves one comma between two members and none elsewhere, where a member has come or gone. Returns where to go on.

@@ -18,7 +18,7 @@ mod value;
 pub mod write;
 
 pub use block::places;
-pub use edit::{Edit, splice};
+pub use edit::{Edit, head, splice};
 pub use find::find;
 pub use keep::{Number, Raw, raw};
 pub use text::{escape, quote};

@@ -275,6 +275,9 @@ fn members_are_set_and_removed_with_the_right_commas() {
         let edits: Vec<Edit> = changes.split_whitespace().filter_map(edit).collect();
         let made = String::from_utf8(splice(body.as_bytes(), &edits)).unwrap();
         assert_eq!(made, *expected, "{body} {changes}");
+        let (mut made, done) = head(body.as_bytes(), &edits);
+        made.extend_from_slice(&body.as_bytes()[done..]);
+        assert_eq!(String::from_utf8(made).unwrap(), *expected, "{body} {changes}");
     }
 }
 

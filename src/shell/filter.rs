@@ -26,7 +26,7 @@ impl HttpContext for Filter {
     fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
         match self {
             Self::Gateway(gateway) => gateway.request_body(size, end),
-            Self::Provider(provider) => provider.request_body(),
+            Self::Provider(provider) => provider.request_body(size),
             Self::Admin(_) => Action::Continue,
         }
     }

@@ -40,7 +40,12 @@ fn read_body(of: BufferType, from: usize, to: usize) -> Vec<u8> {
 
 /// Replaces all that there is of the body.
 fn write_body(of: BufferType, body: &[u8]) {
-    if hostcalls::set_buffer(of, 0, ALL, body).is_err() {
+    write_head(of, ALL, body);
+}
+
+/// Replaces so many first bytes of the body.
+fn write_head(of: BufferType, size: usize, head: &[u8]) {
+    if hostcalls::set_buffer(of, 0, size, head).is_err() {
         log::error!("Envoy did not take the body");
     }
 }

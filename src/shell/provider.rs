@@ -1,5 +1,5 @@
 use super::host::Envoy;
-use super::{action, put_headers, read_body, read_headers, write_body};
+use super::{action, put_headers, read_body, read_headers, write_body, write_head};
 use crate::call::attempt::{Attempt, Place};
 use crate::call::{Next, Step};
 use proxy_wasm::hostcalls;
@@ -13,7 +13,6 @@ pub struct ProviderContext {
     /// What every attempt in this cluster reaches, by the role's own configuration.
     provider: Option<Rc<str>>,
     attempt: Option<Attempt>,
-    /// The request's body in place of the client's.
     request: Body,
     /// Bytes of the answer's body that are held and were read.
     held: usize,
@@ -21,15 +20,18 @@ pub struct ProviderContext {
     buffered: bool,
 }
 
-enum Body {
-    AsItCame,
-    Due(Vec<u8>),
-    Written,
+/// What is yet to be done to the request's body.
+#[derive(Default)]
+struct Body {
+    /// So many of the bytes that come are left out.
+    replaced: usize,
+    /// In their place.
+    with: Vec<u8>,
 }
 
 impl ProviderContext {
     pub fn new(provider: Option<Rc<str>>) -> Self {
-        Self { provider, attempt: None, request: Body::AsItCame, held: 0, buffered: false }
+        Self { provider, attempt: None, request: Body::default(), held: 0, buffered: false }
     }
 
     fn place(&self) -> Place {
@@ -70,17 +72,18 @@ impl ProviderContext {
             log::error!("Envoy did not take the next cluster");
         }
         if let Some(body) = step.body {
-            self.request = Body::Due(body);
+            self.request = Body { replaced: step.head.unwrap_or(usize::MAX), with: body };
         }
         action(step.next)
     }
 
-    pub fn request_body(&mut self) -> Action {
-        // The new body goes out with the first bytes of the old one, the rest of which is dropped.
-        match std::mem::replace(&mut self.request, Body::Written) {
-            Body::AsItCame => self.request = Body::AsItCame,
-            Body::Due(body) => write_body(BufferType::HttpRequestBody, &body),
-            Body::Written => write_body(BufferType::HttpRequestBody, &[]),
+    pub fn request_body(&mut self, size: usize) -> Action {
+        // What is new goes out with the first bytes that come.
+        let Body { replaced, with } = std::mem::take(&mut self.request);
+        let now = replaced.min(size);
+        self.request.replaced = replaced.saturating_sub(now);
+        if replaced > 0 || !with.is_empty() {
+            write_head(BufferType::HttpRequestBody, now, &with);
         }
         Action::Continue
     }

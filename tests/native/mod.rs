@@ -83,7 +83,11 @@ fn read_body(host: &mut Host, way: Way, from: usize, to: usize) -> Vec<u8> {
 }
 
 fn write_body(host: &mut Host, way: Way, body: &[u8]) -> Result<(), Crash> {
-    host.set_body(way, 0, usize::MAX, body).map_err(|refusal| format!("the host did not take the body: {refusal:?}"))
+    write_head(host, way, usize::MAX, body)
+}
+
+fn write_head(host: &mut Host, way: Way, size: usize, head: &[u8]) -> Result<(), Crash> {
+    host.set_body(way, 0, size, head).map_err(|refusal| format!("the host did not take the body: {refusal:?}"))
 }
 
 fn action(host: &mut Host, next: Next) -> Action {
@@ -176,7 +180,7 @@ impl Module for Native {
     fn request_body(&mut self, host: &mut Host, id: u32, size: usize, end: bool) -> Result<Action, Crash> {
         match self.contexts.get_mut(&id) {
             Some(Context::Gateway(gateway)) => gateway.request_body(host, &mut self.worker, size, end),
-            Some(Context::Provider(attempt)) => attempt.request_body(host),
+            Some(Context::Provider(attempt)) => attempt.request_body(host, size),
             Some(Context::Admin) => Ok(Action::Continue),
             None => Err(format!("no context {id}")),
         }

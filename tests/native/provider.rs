@@ -1,11 +1,11 @@
-use std::mem::replace;
+use std::mem::take;
 use std::rc::Rc;
 
 use sluice::call::attempt::{Attempt, Place};
 use sluice::call::{Next, Step};
 
 use super::proxy::Proxy;
-use super::{Worker, action, put_headers, read_body, read_headers, write_body};
+use super::{Worker, action, put_headers, read_body, read_headers, write_body, write_head};
 use crate::scenario::host::{Host, Map, Way};
 use crate::scenario::module::{Action, Crash};
 
@@ -17,10 +17,10 @@ pub struct ProviderContext {
     buffered: bool,
 }
 
-enum Body {
-    AsItCame,
-    Due(Vec<u8>),
-    Written,
+#[derive(Default)]
+struct Body {
+    replaced: usize,
+    with: Vec<u8>,
 }
 
 fn text(host: &mut Host, path: &str) -> Option<String> {
@@ -29,7 +29,7 @@ fn text(host: &mut Host, path: &str) -> Option<String> {
 
 impl ProviderContext {
     pub fn new(provider: Option<Rc<str>>) -> ProviderContext {
-        ProviderContext { provider, attempt: None, request: Body::AsItCame, held: 0, buffered: false }
+        ProviderContext { provider, attempt: None, request: Body::default(), held: 0, buffered: false }
     }
 
     fn place(&self, host: &mut Host) -> Place {
@@ -62,16 +62,17 @@ impl ProviderContext {
             host.set_property("sluice.cluster", cluster.as_bytes()).map_err(|refusal| format!("{refusal:?}"))?;
         }
         if let Some(body) = step.body {
-            self.request = Body::Due(body);
+            self.request = Body { replaced: step.head.unwrap_or(usize::MAX), with: body };
         }
         Ok(action(host, step.next))
     }
 
-    pub fn request_body(&mut self, host: &mut Host) -> Result<Action, Crash> {
-        match replace(&mut self.request, Body::Written) {
-            Body::AsItCame => self.request = Body::AsItCame,
-            Body::Due(body) => write_body(host, Way::Request, &body)?,
-            Body::Written => write_body(host, Way::Request, &[])?,
+    pub fn request_body(&mut self, host: &mut Host, size: usize) -> Result<Action, Crash> {
+        let Body { replaced, with } = take(&mut self.request);
+        let now = replaced.min(size);
+        self.request.replaced = replaced - now;
+        if replaced > 0 || !with.is_empty() {
+            write_head(host, Way::Request, now, &with)?;
         }
         Ok(Action::Continue)
     }

@@ -181,18 +181,16 @@ impl Host {
         self.context().side(way).body.as_deref()
     }
 
-    /// Replaces the whole, prepends (`start` and `length` 0) or appends (`start` at the end or after): Envoy refuses a
-    /// splice in the middle.
+    /// Replaces the first `length` bytes (`start` 0), or appends (`start` at the end or after): Envoy refuses a splice in the
+    /// middle.
     pub fn set_body(&mut self, way: Way, start: usize, length: usize, data: &[u8]) -> Result<(), Refusal> {
         let context = self.context();
         if context.over {
             return Err(Refusal::BadArgument);
         }
         let body = context.side(way).body.as_mut().ok_or(Refusal::BadArgument)?;
-        if start == 0 && length == 0 {
-            body.splice(0..0, data.iter().copied());
-        } else if start == 0 && length >= body.len() {
-            *body = data.to_vec();
+        if start == 0 {
+            body.splice(..length.min(body.len()), data.iter().copied());
         } else if start >= body.len() {
             body.extend_from_slice(data);
         } else {
