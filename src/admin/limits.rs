@@ -89,7 +89,9 @@ pub fn of_one(body: &mut Vec<u8>, consumer: &Consumer, listed: bool, policy: &Po
     let mut answer =
         Answer { body, policy, host, now, offset: 0, limit: MAX_ITEMS, keys: 0, seen: BTreeSet::new(), idle: true };
     let caller = Caller { consumer: Some(consumer), listed, ..Caller::default() };
-    for limit in policy.limits.of(&caller).filter(|limit| limit.by.iter().any(Dimension::is_personal)) {
+    // Who has no team is counted with strangers.
+    let own = |by: &Dimension| by.is_personal() && !caller.value(by, &policy.limits).is_empty();
+    for limit in policy.limits.of(&caller).filter(|limit| limit.by.iter().any(own)) {
         answer.keys_of(limit, &caller, &Wanted::default());
     }
     body.push(b']');

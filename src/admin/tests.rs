@@ -275,7 +275,14 @@ fn counters_by_a_header_are_told_for_a_value() {
 #[test]
 fn a_consumer_is_told_its_own_and_asks_for_nothing_else() {
     let memory = Memory::default();
-    let gateways = gateway(&memory, json!({}));
+    let gateways = gateway(
+        &memory,
+        json!({"limits": [
+            {"name": "all", "unit": "requests", "amount": 100, "window": "1d"},
+            {"name": "each", "by": ["consumer"], "unit": "tokens", "amount": 1000, "window": "1d"},
+            {"name": "tier", "by": ["tier"], "unit": "requests", "amount": 100, "window": "1d"},
+        ]}),
+    );
     let policy = &*gateways[0];
     let consumer = &**policy.consumers.as_ref().unwrap().named("search").unwrap();
     count(&memory, "search", "m", Totals([3; 8]));
@@ -286,6 +293,7 @@ fn a_consumer_is_told_its_own_and_asks_for_nothing_else() {
     assert_eq!((&told["consumer"], &told["team"]), (&json!("search"), &json!("web")));
     assert_eq!(told["rows"].as_array().unwrap().len(), 1);
     assert_eq!((&told["rows"][0]["requests"], &told["total"]["requests"]), (&json!(3), &json!(3)));
+    // It has no tier: that counter is of all who have none.
     let limits: Vec<_> = told["limits"].as_array().unwrap().iter().map(|limit| &limit["name"]).collect();
     assert_eq!(limits, ["each"], "what all share is not its own");
     assert_eq!(told["limits"][0]["reserved"], json!(7));
