@@ -173,15 +173,16 @@ use Media::{Anthropic, AnthropicLarge, Gemini, Gemini3, Generic, OpenAi};
 /// published templates and all of them.
 static RULES: &[Rule] = &[
     // Exact: 3 + Σ(3 + role + content), the constant 2 from o1 and gpt-5 on.
-    exact(&["gpt-oss"], O200k, Generic, [64, 5, 5, 0, 22, 5, 10, 2, 4, 72]),
-    exact(&["gpt-4o", "chatgpt-4o", "gpt-4.1", "gpt-4.5"], O200k, OpenAi, [3, 4, 4, 0, 17, 0, 0, 3, 4, 10]),
+    exact(&["gpt-oss"], O200k, Generic, [64, 5, 5, 0, 12, 5, 10, 2, 4, 72]),
+    exact(&["gpt-4o", "chatgpt-4o", "gpt-4.1", "gpt-4.5"], O200k, OpenAi, [3, 4, 4, 0, 9, 0, 0, 3, 4, 10]),
+    exact(&["gpt-5.5"], O200k, OpenAi, [2, 4, 4, 0, 8, 0, 0, 7, 7, 24]),
     exact(
         &["gpt-5", "gpt-6", "o1", "o3", "o4", "codex", "computer-use"],
         O200k,
         OpenAi,
-        [2, 4, 4, 0, 17, 0, 0, 7, 7, 10],
+        [2, 4, 4, 0, 8, 0, 0, 7, 7, 10],
     ),
-    exact(&["gpt-4", "gpt-3.5", "gpt-35", "text-embedding"], Cl100k, OpenAi, [3, 4, 4, 0, 17, 0, 0, 3, 4, 10]),
+    exact(&["gpt-4", "gpt-3.5", "gpt-35", "text-embedding"], Cl100k, OpenAi, [3, 4, 4, 0, 9, 0, 0, 3, 4, 10]),
     rule(
         &[
             "claude-opus-4-7",
@@ -197,7 +198,7 @@ static RULES: &[Rule] = &[
             "claude-mythos",
         ],
         AnthropicLarge,
-        [3, 4, 4, 4, 340, 90, 31, 12, 32, 111],
+        [4, 3, 1, 3, 340, 90, 31, 12, 32, 111],
         [60, 140],
         &families::CLAUDE_4_7,
     ),

@@ -4,7 +4,7 @@ use super::Encoding::{Cl100k, O200k};
 use super::count::{Budget, Count, Measured};
 use super::media;
 use super::model::Model;
-use super::tools::definition;
+use super::tools;
 use super::weigh::Tally;
 use crate::chat::{Effort, Format, Part, Request, Role, Source, Tool, ToolChoice, Turn};
 
@@ -14,6 +14,13 @@ use crate::chat::{Effort, Format, Part, Request, Role, Source, Tool, ToolChoice,
 pub fn prompt(request: &Request, model: Model, budget: &mut Budget) -> Count {
     Prompt::new(request).count(model, budget)
 }
+
+/// What an answer's schema comes to less in the Responses API.
+const RESPONSES_FORMAT: u64 = 8;
+
+/// What OpenAI adds if a tool is named that must be called, and for two calls in one turn of a chat.
+const NAMED: u64 = 9;
+const TOGETHER: u64 = 18;
 
 /// Texts that are remembered for another model: long conversations have no more, and a body of empty texts no memory.
 const MAX_SHARED: usize = 256;
@@ -55,7 +62,7 @@ fn count(request: &Request, model: Model, budget: &mut Budget, shared: Option<&m
         sum.tools(request);
     }
     if let Some(Format::JsonSchema { schema, .. }) = &request.format {
-        sum.around(rule.format);
+        sum.around(rule.format.saturating_sub(if model.responses { RESPONSES_FORMAT } else { 0 }));
         sum.text_times(schema.get(), rule.format_text);
     }
     // What is not known here may be read by the model all the same: a template, documents, a text that is to be followed.
@@ -139,6 +146,10 @@ impl Sum<'_> {
             self.add(Count::estimate(1, 2));
             self.text(name);
         }
+        let calls = turn.parts.iter().filter(|part| matches!(part, Part::ToolCall { .. })).count();
+        if calls > 1 && self.model.encoding().is_some() && rule.tools_chat == 0 && !self.model.responses {
+            self.around(TOGETHER);
+        }
         // Between the parts of a turn a provider may put what it likes.
         if turn.parts.len() > 1 {
             self.add(Count::estimate(0, turn.parts.len() as u64));
@@ -201,32 +212,60 @@ impl Sum<'_> {
     }
 
     fn tools(&mut self, request: &Request) {
-        let rule = self.model.rule;
-        self.around(rule.tools.saturating_add(if self.model.responses { 0 } else { rule.tools_chat }));
-        // What stands around the tools goes into the system's turn, if there is one.
-        if self.model.encoding().is_some() && request.turns.iter().any(|turn| turn.role == Role::System) {
-            self.around = self.around.saturating_sub(3);
+        let (rule, exact) = (self.model.rule, self.model.encoding().is_some());
+        self.around(match &request.tool_choice {
+            Some(ToolChoice::Named(_)) if exact => NAMED,
+            Some(ToolChoice::Required | ToolChoice::Named(_) | ToolChoice::Allowed { .. }) => rule.forced,
+            _ => 0,
+        });
+        self.around(rule.tool.saturating_mul(request.tools.len() as u64));
+        let known = |tool: &&Tool| exact && tool.vendor.is_none();
+        let schema = |tool: &Tool| tool.schema.as_ref().map_or(0, |schema| schema.get().len()) as u64;
+        let bytes = request.tools.iter().filter(known).map(schema).fold(0, u64::saturating_add);
+        // Reading and writing a schema anew takes about so long.
+        let written = exact && self.budget.take(bytes.saturating_mul(20));
+        if written {
+            self.definitions(request, bytes);
+        } else {
+            self.around(rule.tools.saturating_add(rule.tools_chat));
         }
-        if matches!(request.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_) | ToolChoice::Allowed { .. }))
-        {
-            self.around(rule.forced);
-        }
-        for tool in &request.tools {
-            self.around(rule.tool);
-            self.tool(tool);
+        for tool in request.tools.iter().filter(|tool| !(written && known(tool))) {
+            let schema = tool.schema.as_ref().map(|schema| schema.get());
+            for text in [Some(tool.name.as_str()), tool.description.as_deref(), schema].into_iter().flatten() {
+                self.text_times(text, rule.tool_text);
+            }
         }
     }
 
-    fn tool(&mut self, tool: &Tool) {
-        let schema = tool.schema.as_ref().map(|schema| schema.get());
-        let bytes = schema.map_or(0, str::len) as u64;
-        // Reading and writing a schema anew takes about so long.
-        if tool.vendor.is_none() && self.model.encoding().is_some() && self.budget.take(bytes.saturating_mul(20)) {
-            let text = definition(&tool.name, tool.description.as_deref(), schema);
-            return self.text_times(&text, 100);
+    /// As OpenAI writes them: all in one text.
+    fn definitions(&mut self, request: &Request, bytes: u64) {
+        let (rule, mut text, mut less) = (self.model.rule, tools::BEFORE.to_owned(), 0_u64);
+        for tool in request.tools.iter().filter(|tool| tool.vendor.is_none()) {
+            let schema = tool.schema.as_ref().map(|schema| schema.get());
+            let bare = tools::define(&mut text, &tool.name, tool.description.as_deref(), schema);
+            less = less.saturating_add(u64::from(bare));
         }
-        for text in [Some(tool.name.as_str()), tool.description.as_deref(), schema].into_iter().flatten() {
-            self.text_times(text, self.model.rule.tool_text);
-        }
+        text.push_str(tools::AFTER);
+        self.text_times(&text, 100);
+        // What a schema says beyond types is written in ways that are not known.
+        let rest = bytes.saturating_sub(text.len() as u64) / 4;
+        self.add(Count::estimate(0, rest.max(text.len() as u64 / 32).saturating_add(8)));
+        let described =
+            request.tools.first().is_some_and(|tool| tool.description.as_ref().is_some_and(|d| !d.is_empty()));
+        let more = match (rule.tools_chat, self.model.responses) {
+            (0, true) => {
+                less = less.saturating_add(6);
+                0
+            }
+            // What stands around the tools goes into the system's turn, if there is one.
+            (0, false) => {
+                let system = |turn: &Turn| matches!(turn.role, Role::System | Role::Developer);
+                less = less.saturating_add(if request.turns.iter().any(system) { 4 } else { 0 });
+                0
+            }
+            (more, responses) => u64::from(described).saturating_add(if responses { 0 } else { more }),
+        };
+        self.around(rule.tools.saturating_add(more));
+        self.around = self.around.saturating_sub(less);
     }
 }

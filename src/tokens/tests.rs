@@ -434,7 +434,13 @@ fn a_tool_is_written_as_a_type() {
     let schema = r#"{"type":"object","required":["city"],"properties":{"city":{"type":"string","description":"Where"},
         "unit":{"enum":["c","f"]},"days":{"type":"array","items":{"type":"integer"}},"at":{"type":"object",
         "properties":{"x":{"type":["number","null"]}}}}}"#;
-    let text = tools::definition("weather", Some("Tells the weather"), Some(schema));
+    let written = |name: &str, description: Option<&str>, schema: &str| {
+        let mut text = String::new();
+        let bare = tools::define(&mut text, name, description, Some(schema));
+        (text, bare)
+    };
+    let (text, bare) = written("weather", Some("Tells the weather "), schema);
+    assert!(!bare);
     for part in ["// Tells the weather\ntype weather = (_: {\n", "// Where\ncity: string,\n", "unit?: \"c\" | \"f\",\n"]
     {
         assert!(text.contains(part), "{text}");
@@ -442,9 +448,20 @@ fn a_tool_is_written_as_a_type() {
     for part in ["days?: number[],\n", "x?: number | null,\n", "}) => any;\n\n"] {
         assert!(text.contains(part), "{text}");
     }
-    assert_eq!(tools::definition("f", None, Some("{")), "type f = () => any;\n\n");
+    assert_eq!(written("f", None, "{"), ("type f = () => any;\n\n".to_owned(), false));
+    let told = r#"{"title":"Args","description":"All","properties":{"n":{"title":"N","minimum":1,"type":"integer","default":3}}}"#;
+    let told = written("f", None, told);
+    assert_eq!(
+        told.0,
+        "type f = (_: // Args\n// All\n{\n// N\n//\n// minimum: 1\nn?: number, // default: 3\n}) => any;\n\n"
+    );
+    assert!(!told.1 && written("f", None, r#"{"properties":{"n":{}}}"#).1);
+    let meant = r##"{"properties":{"a":{"$ref":"#/$defs/A"}},"$defs":{"A":{"type":"object","properties":{"b":{"type":"string"}}}}}"##;
+    assert!(written("f", None, meant).0.contains("a?: {\nb?: string,\n},\n"));
+    let bomb = r##"{"properties":{"a":{"$ref":"#/$defs/A"}},"$defs":{"A":{"anyOf":[{"$ref":"#/$defs/A"},{"$ref":"#/$defs/A"}]}}}"##;
+    assert!(written("f", None, bomb).0.len() < bomb.len() * 20);
     let deep = format!("{}{}", r#"{"properties":{"a":{"anyOf":["#.repeat(30), r#"{}]}}}"#.repeat(30));
-    assert!(tools::definition("f", None, Some(&deep)).contains("any"));
+    assert!(written("f", None, &deep).0.contains("any"));
 }
 
 #[test]
