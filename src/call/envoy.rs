@@ -47,7 +47,7 @@ impl Arrival {
 /// path and no log has it.
 pub(super) fn take_key(headers: &mut Headers) {
     let Some((path, query)) = headers.text(":path").and_then(|full| full.split_once('?')) else { return };
-    if !path.starts_with("/v1beta/") && !path.contains(':') {
+    if !path.contains("/v1beta/") && !path.contains(':') {
         return;
     }
     let mut key = None;

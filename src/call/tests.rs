@@ -360,6 +360,7 @@ fn a_key_in_the_query_becomes_a_header() {
     assert_eq!(made(&format!("{stream}?key=k&alt=sse"), &[]), pair(&format!("{stream}?alt=sse"), "k"));
     assert_eq!(made(&format!("{stream}?alt=sse&key=k&x=1"), &[]), pair(&format!("{stream}?alt=sse&x=1"), "k"));
     assert_eq!(made("/v1/models/m:generateContent?key=k", &[]), pair("/v1/models/m:generateContent", "k"));
+    assert_eq!(made("/upload/v1beta/files?key=k", &[]), pair("/upload/v1beta/files", "k"));
     let both = made("/v1beta/models?key=k", &[("x-goog-api-key", "own")]);
     assert_eq!(both, pair("/v1beta/models", "own"));
     assert_eq!(made("/v1/files?key=k", &[]), pair("/v1/files?key=k", ""));
