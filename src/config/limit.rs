@@ -84,6 +84,11 @@ impl<'v> Reader<'v> {
         let amount = self.need(node, "amount").and_then(|amount| self.amount(amount, unit?));
         let when = node.get("when").and_then(|when| self.when(when)).unwrap_or_default();
         let exceeded = node.get("exceeded").and_then(|node| self.exceeded(node, around)).unwrap_or(Exceeded::Reject);
+        if let (Exceeded::Route(to), Some(models)) = (&exceeded, &when.models)
+            && models.iter().all(|model| matches!(model, Pattern::Exact(name) if name == to))
+        {
+            self.problem_at(node, "exceeded", format_args!("leads to where it comes from: nothing would be limited"));
+        }
         let thresholds = node.get("thresholds").map(|list| self.thresholds(list)).unwrap_or_default();
         let (name, unit, window, amount) = (name?, unit?, window?, amount?);
         // Another limit of that name must not share its counters.

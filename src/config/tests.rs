@@ -194,6 +194,25 @@ fn mistakes_of_a_store_are_told_with_their_path() {
 type Change = fn(&mut Value);
 
 #[test]
+fn a_limit_sends_calls_to_another_model_than_all_that_it_holds_for() {
+    let to_itself = "limits[0].exceeded: leads to where it comes from: nothing would be limited";
+    for (when, expected) in [
+        (json!({"model": ["gpt-4o"]}), vec![to_itself]),
+        (json!({"model": ["gpt-*"]}), vec![]),
+        (json!({"model": ["gpt-4o", "other"]}), vec![]),
+        (json!({"tier": ["free"]}), vec![]),
+    ] {
+        let found = problems(|d| {
+            d["models"][0]["name"] = json!("gpt-4o");
+            d["limits"] = json!([
+                {"name": "l", "unit": "requests", "amount": 1, "when": when, "exceeded": {"route_to": "gpt-4o"}},
+            ]);
+        });
+        assert_eq!(found, expected, "{when}");
+    }
+}
+
+#[test]
 fn every_mistake_is_told_with_its_path() {
     let cases: &[(Change, &str)] = &[
         (
