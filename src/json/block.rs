@@ -93,12 +93,17 @@ pub(super) fn bits(block: &[u8; 64], test: impl Fn(&[u8; 16]) -> u32) -> u64 {
 #[cfg(target_arch = "wasm32")]
 #[inline(always)]
 pub(super) fn quiet(block: &[u8; 64]) -> bool {
-    use core::arch::wasm32::{u8x16_bitmask, u8x16_eq, u8x16_splat, v128_and, v128_andnot};
-    let quiet = block.as_chunks::<16>().0.iter().fold(u8x16_splat(u8::MAX), |quiet, part| {
-        let slashes = u8x16_eq(vector(part), u8x16_splat(b'\\'));
-        v128_and(quiet, v128_andnot(inside(part), slashes))
-    });
-    u8x16_bitmask(quiet) == u16::MAX
+    use core::arch::wasm32::{u8x16_bitmask, u8x16_splat, v128_and};
+    let parts = block.as_chunks::<16>().0.iter();
+    u8x16_bitmask(parts.fold(u8x16_splat(u8::MAX), |all, part| v128_and(all, plainly(part)))) == u16::MAX
+}
+
+/// The high bit of each byte that stands for itself.
+#[cfg(target_arch = "wasm32")]
+#[inline(always)]
+fn plainly(block: &[u8; 16]) -> core::arch::wasm32::v128 {
+    use core::arch::wasm32::{u8x16_eq, u8x16_splat, v128_andnot};
+    v128_andnot(inside(block), u8x16_eq(vector(block), u8x16_splat(b'\\')))
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -146,6 +151,18 @@ pub(super) fn letters(block: &[u8; 16]) -> u32 {
     each(block, |byte| matches!(byte, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't'))
 }
 
+/// A bit for each byte that is not ASCII.
+#[cfg(target_arch = "wasm32")]
+#[inline(always)]
+pub(super) fn high(block: &[u8; 16]) -> u32 {
+    u32::from(core::arch::wasm32::u8x16_bitmask(vector(block)))
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn high(block: &[u8; 16]) -> u32 {
+    each(block, |byte| byte >= 0x80)
+}
+
 /// A bit for each byte that is this one, the first byte's lowest.
 #[cfg(target_arch = "wasm32")]
 #[inline]
@@ -168,7 +185,7 @@ fn each(block: &[u8; 16], test: impl Fn(u8) -> bool) -> u32 {
 #[cfg(target_arch = "wasm32")]
 #[inline(always)]
 pub(super) fn marks(block: &[u8; 16]) -> u32 {
-    ends(block) | equal(block, b'\\')
+    u32::from(!core::arch::wasm32::u8x16_bitmask(plainly(block)))
 }
 
 /// As above, except that only the lowest bit is exact, and that it is the byte's place.
