@@ -227,9 +227,9 @@ static RULES: &[Rule] = &[
         &families::CLAUDE,
     ),
     rule(&["claude"], Anthropic, [5, 3, 1, 28, 264, 0, 31, 12, 50, 111], [80, 140], &families::CLAUDE),
-    rule(&["gemini-2.0", "gemini-1", "gemma"], Gemini, [0, 1, 0, 0, 0, 0, 0, 2, 2, 0], [42, 0], &families::GEMINI),
+    rule(&["gemini-2.0", "gemini-1", "gemma"], Gemini, [0, 1, 0, 0, 0, 0, 0, 2, 2, 0], [40, 0], &families::GEMINI),
     rule(&["gemini-2.5"], Gemini, [0, 1, 1, 0, 0, 5, 4, 7, 12, 0], [105, 0], &families::GEMINI),
-    rule(&["gemini"], Gemini3, [0, 1, 1, 0, 0, 5, 0, 25, 12, 0], [130, 0], &families::GEMINI),
+    rule(&["gemini"], Gemini3, [0, 1, 1, 0, 0, 5, 0, 25, 12, 0], [120, 0], &families::GEMINI),
     // Bedrock's.
     rule(&["meta.llama4"], Generic, [6, 4, 4, 0, 110, 0, 5, 15, 15, 20], [100, 100], &families::LLAMA_4),
     rule(&["llama-4", "llama4"], Generic, [6, 4, 4, 0, 660, 0, 5, 10, 10, 20], [100, 100], &families::LLAMA_4),
