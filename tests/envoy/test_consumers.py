@@ -254,7 +254,9 @@ def test_a_fall_back_target_that_a_consumer_may_not_use_is_not_tried():
     made = document(None, consumers, cooldown="0s")
     with Upstream(always=openai_error(500)) as openai, Upstream(always=ANTHROPIC_OK) as anthropic:
         with harness.serving(made, {"openai": openai.port, "anthropic": anthropic.port}) as envoy:
-            for key, status, at_openai, at_anthropic in [("all", 200, 1, 1), ("gpt", 500, 1, 0), ("claude", 200, 0, 1), ("case", 403, 0, 0)]:
+            # Before 1.39 the first cluster is Envoy's choice: the attempt is refused there, and none is sent.
+            past_the_first = (200, 0, 1) if harness.dynamic() else (500, 0, 0)
+            for key, status, at_openai, at_anthropic in [("all", 200, 1, 1), ("gpt", 500, 1, 0), ("claude", *past_the_first), ("case", 403, 0, 0)]:
                 before = (len(openai.arrived), len(anthropic.arrived))
                 got = client.call(envoy.port, body=ASK, headers={"x-api-key": key})
                 assert got.status == status, (key, got)

@@ -145,6 +145,7 @@ def test_a_client_of_bedrock_is_signed_for_anew(model, stream):
     assert not any(b"CLIENT" in value for _, value in request.headers)
 
 
+@pytest.mark.skipif(not harness.dynamic(), reason="before 1.39 the filters are those of the aggregate cluster, for all in it")
 def test_each_attempt_is_signed_for_its_own_region_and_leaves_nothing_to_the_next():
     fleet = document(
         providers={

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 
 import client
@@ -105,7 +106,7 @@ def check(what: str, want: dict, got) -> list[str]:
     if "body" in want:
         expected = content(want)
         try:
-            same = json.loads(got.body) == json.loads(expected)
+            same = json.loads(named_alike(got.body)) == json.loads(named_alike(expected))
         except ValueError:
             same = got.body == expected
         if not same:
@@ -143,8 +144,25 @@ def fits(run: list[dict]) -> None:
         if len(clusters) != len(set(clusters)):
             pytest.skip("two targets in one cluster need Envoy 1.39")
     # An aggregate cluster starts with its first, whatever the plan says.
-    if run[0]["file"] == "cooldown" or any("passed over" in call["name"] for call in run):
+    if run[0]["file"] == "cooldown" or any(passes_over(call, run[0]["config"]) for call in run):
         pytest.skip("to pass over a target needs Envoy 1.39")
+
+
+def passes_over(call: dict, config: dict) -> bool:
+    """The first target of its model gets nothing, a later one does."""
+    asked = call["request"].get("body")
+    name = asked.get("model") if isinstance(asked, dict) else None
+    tried = {cluster for cluster, attempts in call.get("providers", {}).items() if attempts}
+    for model in config.get("models", []):
+        first, *others = [target.get("cluster", target["provider"]) for target in model.get("targets", [])] or [None]
+        if model["name"] == name and first not in tried and tried.intersection(others):
+            return True
+    return False
+
+
+def named_alike(body: bytes) -> bytes:
+    """What the admin listener says of clusters, which before 1.39 are aggregate ones."""
+    return body if harness.dynamic() else re.sub(rb'"cluster": ?"[^"]*"', b'"cluster":""', body)
 
 
 @pytest.mark.parametrize("run", load())
