@@ -156,3 +156,53 @@ impl Reply {
         Self { status, headers, body }
     }
 }
+
+/// A path's `%2F` and the like as what they stand for.
+pub fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        let digit = |at: usize| char::from(*after.get(at)?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        match digit(0).zip(digit(1)).filter(|_| *first == b'%') {
+            Some((high, low)) => {
+                bytes.push(high << 4 | low);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => bytes.push(*first),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The pairs of a query: each as it stands, and its name and value read.
+pub fn pairs(query: &str) -> impl Iterator<Item = (&str, Cow<'_, str>, Cow<'_, str>)> {
+    fn read(text: &str) -> Cow<'_, str> {
+        if text.contains(['%', '+']) { decoded(&text.replace('+', " ")).into() } else { text.into() }
+    }
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (pair, read(name), read(value))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_escape_stays_as_it_is() {
+        for (text, read) in [("a%2Fb/c%zz%", "a/b/c%zz%"), ("%+1%C3%A4%4", "%+1ä%4"), ("%6b%65Y+", "keY+"), ("", "")] {
+            assert_eq!(decoded(text), read);
+        }
+    }
+
+    #[test]
+    fn a_query_is_read_by_pairs() {
+        let read: Vec<_> = pairs("k%65y=a%2Bb+c&&x&y=1=2&=z").collect();
+        let pair = |raw, name: &'static str, value: &'static str| (raw, name.into(), value.into());
+        let wanted =
+            [pair("k%65y=a%2Bb+c", "key", "a+b c"), pair("x", "x", ""), pair("y=1=2", "y", "1=2"), pair("=z", "", "z")];
+        assert_eq!(read, wanted);
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::MAX_ITEMS;
 use crate::error::Error;
+use crate::http::pairs;
 
 /// Parameters that a query has at most.
 const MAX_PARAMS: usize = 32;
@@ -17,13 +18,12 @@ pub struct Range {
 impl Params {
     pub fn read(query: &str) -> Result<Self, Error> {
         let mut all: Vec<(String, String)> = Vec::new();
-        for part in query.split('&').filter(|part| !part.is_empty()) {
-            let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            let name = decoded(name);
+        for (_, name, value) in pairs(query) {
+            let (name, value) = (name.into_owned(), value.into_owned());
             if all.len() >= MAX_PARAMS || all.iter().any(|(known, _)| *known == name) {
                 return Err(Error::field(shown(&name), "stands twice, or beside too many others"));
             }
-            all.push((name, decoded(value)));
+            all.push((name, value));
         }
         Ok(Self(all))
     }
@@ -52,20 +52,4 @@ impl Params {
 
 fn shown(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(100).collect()
-}
-
-/// With its `+` and `%20` read.
-fn decoded(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((byte, after)) = rest.split_first() {
-        rest = after;
-        let hex = if *byte == b'%' { after.get(..2) } else { None };
-        let code = hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        if code.is_some() {
-            rest = after.get(2..).unwrap_or_default();
-        }
-        out.push(code.unwrap_or(if *byte == b'+' { b' ' } else { *byte }));
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }

@@ -3,8 +3,9 @@
 
 use super::{CLUSTER, Step};
 use crate::api::Api;
+use crate::consumer::Consumers;
 use crate::error::{Error, Fault, Kind};
-use crate::http::{Change, Edits, Headers, Reply};
+use crate::http::{Change, Edits, Headers, Reply, pairs};
 use crate::provider::CLIENT_CREDENTIALS;
 use crate::route::Retry;
 
@@ -51,22 +52,38 @@ pub(super) fn take_key(headers: &mut Headers) {
         return;
     }
     let mut key = None;
-    let mut rest = String::with_capacity(path.len().saturating_add(query.len()));
-    rest.push_str(path);
-    for pair in query.split('&') {
-        match pair.strip_prefix("key=") {
-            Some(value) => key = Some(value.to_owned()),
-            None => {
-                rest.push(if rest.len() == path.len() { '?' } else { '&' });
-                rest.push_str(pair);
-            }
+    let rest = without(query, |name, value| {
+        let own = name.eq_ignore_ascii_case("key");
+        if own {
+            key = Some(value.to_owned());
         }
-    }
+        own
+    });
     let Some(key) = key else { return };
-    headers.set(":path", rest);
+    headers.set(":path", [path, &rest].concat());
     if headers.bytes("x-goog-api-key").is_none() {
         headers.push("x-goog-api-key", key);
     }
+}
+
+/// The query without any consumer's key.
+pub(super) fn keyless(query: String, consumers: Option<&Consumers>) -> String {
+    match consumers.zip(query.strip_prefix('?')) {
+        Some((consumers, pairs)) => without(pairs, |_, value| consumers.is_key(value)),
+        None => query,
+    }
+}
+
+/// The query, with its `?`, without the pairs that are taken: by name and value, read.
+fn without(query: &str, mut taken: impl FnMut(&str, &str) -> bool) -> String {
+    let mut rest = String::with_capacity(query.len());
+    for (pair, name, value) in pairs(query) {
+        if !taken(&name, &value) {
+            rest.push(if rest.is_empty() { '?' } else { '&' });
+            rest.push_str(pair);
+        }
+    }
+    rest
 }
 
 /// What Envoy must know: where to send, how often, how long.

@@ -1,7 +1,7 @@
 //! Once per call: from the client's headers and body to the first target, and what Envoy answers by itself.
 
 use super::admit::Admission;
-use super::envoy::{Arrival, default_dialect, envoys, replace, take_key};
+use super::envoy::{Arrival, default_dialect, envoys, keyless, replace, take_key};
 use super::plan;
 use super::task::{self, Task};
 use super::{Call, Chat, Ending, Outcome, RETRY, Shared, Step, Work};
@@ -280,7 +280,7 @@ impl Gateway {
             work,
             method,
             path: self.path.clone(),
-            query,
+            query: keyless(query, self.policy.consumers.as_ref()),
             client,
             attempts: Vec::new(),
             usage: None,

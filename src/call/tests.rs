@@ -359,6 +359,9 @@ fn a_key_in_the_query_becomes_a_header() {
     let stream = "/v1beta/models/m:streamGenerateContent";
     assert_eq!(made(&format!("{stream}?key=k&alt=sse"), &[]), pair(&format!("{stream}?alt=sse"), "k"));
     assert_eq!(made(&format!("{stream}?alt=sse&key=k&x=1"), &[]), pair(&format!("{stream}?alt=sse&x=1"), "k"));
+    assert_eq!(made(&format!("{stream}?k%65y=a%2Bb&alt=sse&KEY=c&%6Bey"), &[]), pair(&format!("{stream}?alt=sse"), ""));
+    assert_eq!(made(&format!("{stream}?k%65y=a%2Bb&alt=sse"), &[]), pair(&format!("{stream}?alt=sse"), "a+b"));
+    assert_eq!(made(&format!("{stream}?monkey=c&keys=d"), &[]), pair(&format!("{stream}?monkey=c&keys=d"), ""));
     assert_eq!(made("/v1/models/m:generateContent?key=k", &[]), pair("/v1/models/m:generateContent", "k"));
     assert_eq!(made("/upload/v1beta/files?key=k", &[]), pair("/upload/v1beta/files", "k"));
     let both = made("/v1beta/models?key=k", &[("x-goog-api-key", "own")]);

@@ -13,6 +13,9 @@ use std::rc::Rc;
 /// Longest key that is looked up: what is longer is a token, and hashing it would be for nothing.
 const MAX_KEY: usize = 512;
 
+/// Shortest text that is taken for one where none is expected: 128 bits need as much.
+const MIN_KEY: usize = 16;
+
 /// Longest URI of a certificate that is looked up.
 const MAX_URI: usize = 1024;
 
@@ -55,6 +58,11 @@ impl Consumers {
             headers.retain(|name| !key(name) && !trusted(name));
         }
         Ok(identity)
+    }
+
+    /// Whether a text that came elsewhere than in a header is a key of the list.
+    pub fn is_key(&self, text: &str) -> bool {
+        (MIN_KEY..=MAX_KEY).contains(&text.len()) && self.keys.find(&Digest::of(text.as_bytes())).is_some()
     }
 
     fn presented(&self, headers: &Headers) -> Vec<Presented> {

@@ -3,11 +3,12 @@
 
 use super::cohere;
 use super::embed::{Embed, Encoding, Piece, bad, complete, raw_vector};
-use super::wire::{decoded, encode, input};
+use super::wire::{encode, input};
 use super::{Answer, Codec, Coding, Format, Given};
 use crate::api::{Asked, Line, Named};
 use crate::chat::Losses;
 use crate::error::Error;
+use crate::http::decoded;
 use crate::json::{Value, write as put};
 
 const BASE: Format = Format {

@@ -2,11 +2,12 @@
 //! <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api>. Its count of tokens.
 
 use super::embed::{Embed, Encoding, Piece, Purpose, Truncate, bad, complete, raw_vector};
-use super::wire::{decoded, encode, input, verb};
+use super::wire::{encode, input, verb};
 use super::{Answer, Codec, Coding, Format, Given, Operation};
 use crate::api::{Asked, Line, Named};
 use crate::chat::{Losses, Usage};
 use crate::error::Error;
+use crate::http::decoded;
 use crate::json::{Edit, Value, quote, write as put};
 use std::borrow::Cow;
 

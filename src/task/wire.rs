@@ -42,25 +42,6 @@ pub fn strings(list: &Value<'_>) -> Result<Vec<String>, Error> {
     list.items().map(text).collect()
 }
 
-/// A path's `%2F` and the like, read.
-pub fn decoded(segment: &str) -> String {
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        let two = after.split_at_checked(2).filter(|_| *first == b'%');
-        let code = two.and_then(|(hex, _)| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        match (code, two) {
-            (Some(byte), Some((_, after))) => {
-                bytes.push(byte);
-                rest = after;
-            }
-            _ => bytes.push(*first),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 /// Writes a name as one segment of a path.
 pub fn encode(path: &mut String, name: &str) {
     for byte in name.bytes() {

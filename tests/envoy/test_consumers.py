@@ -62,6 +62,33 @@ def test_a_key_in_any_vendors_header(header, value, path, body):
             assert len(openai.arrived) == 1
 
 
+@pytest.mark.parametrize("query, status, left", [
+    ("key={}&x=1", 200, "?x=1"),
+    ("k%65y={}&x=1", 200, "?x=1"),
+    ("x=1&Key={}", 200, "?x=1"),
+    ("key={}&key={}&%4BEY={}", 200, ""),
+    # As text in a form has it: an escape for each letter, a blank as a plus.
+    ("key=slu%5F0123456789abcdef0123456789abcdef&x=a+b", 200, "?x=a+b"),
+    ("x=1&+key={}", 401, None),
+    # What it is called by does not matter where the caller is known by something else.
+    ("x=1&token={}", 200, "?x=1"),
+])
+def test_a_key_in_the_query_goes_no_further(query, status, left):
+    key = "slu_0123456789abcdef0123456789abcdef"
+    with Upstream(always=OPENAI_OK) as openai:
+        made = document(None, [{"name": "search", "key_sha256": digest(key)}], other_paths={"provider": "openai"})
+        with harness.serving(made, {"openai": openai.port}) as envoy:
+            given = {"authorization": f"Bearer {key}"} if "token" in query else {}
+            path = "/v1beta/files" if not given else "/v1/files"
+            got = client.call(envoy.port, f"{path}?{query.replace('{}', key)}", headers=given, method="GET")
+            assert got.status == status, got
+            envoy.calls(1)
+            nobody_saw(key, openai, envoy, got)
+            paths = [arrived.path for arrived in openai.arrived]
+            assert all(key not in path and "%5F" not in path for path in paths), paths
+            assert [path[path.find("?"):] if "?" in path else "" for path in paths] == ([] if left is None else [left])
+
+
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 

@@ -24,10 +24,11 @@ mod tests;
 #[cfg(test)]
 mod tests_write;
 
-use super::shared::{self, wire::decoded};
+use super::shared;
 use super::{Api, Asked, Line, Named, Operation, Seen, Spliced, Target, Verdict, Written};
 use crate::chat::{Answer, Request};
 use crate::error::Error;
+use crate::http::decoded;
 use crate::json::{Tree, Value};
 use std::borrow::Cow;
 

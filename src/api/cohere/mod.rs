@@ -22,6 +22,7 @@ mod tests;
 use super::{Api, Asked, Line, Named, Operation, Seen, Spliced, Target, Verdict, Written, shared};
 use crate::chat::{Answer, Request};
 use crate::error::Error;
+use crate::http::decoded;
 use crate::json::{Value, write as put};
 use std::borrow::Cow;
 
@@ -42,7 +43,7 @@ impl Api for Cohere {
                 let rest = path.strip_prefix("/v1/models")?;
                 match rest.strip_prefix('/') {
                     None if rest.is_empty() => Some(Operation::ListModels),
-                    Some(name) if !name.is_empty() => Some(Operation::Model(wire::unescape(name))),
+                    Some(name) if !name.is_empty() => Some(Operation::Model(decoded(name))),
                     _ => None,
                 }
             }

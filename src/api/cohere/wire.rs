@@ -25,21 +25,3 @@ pub(super) fn made_id(answer: &str, call: usize) -> String {
     write::digits(&mut text, call as u64);
     id("call_", more(&text))
 }
-
-/// A segment of a path with its `%2F` and the like as what they stand for.
-pub(super) fn unescape(segment: &str) -> String {
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        let two = after.get(..2).filter(|two| *first == b'%' && two.iter().all(u8::is_ascii_hexdigit));
-        match two.and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => bytes.push(*first),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}

@@ -22,11 +22,12 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use super::shared::{self, wire::decoded};
+use super::shared;
 use super::{Api, Asked, Bounds, Form, Line, Named, Operation, Seen, Spliced, Target, Verdict, Written, bound_within};
 use crate::chat::{Answer, Request};
 use crate::error::Error;
 use crate::framing::{self, eventstream};
+use crate::http::decoded;
 use crate::json::{Edit, Tree, Value};
 use std::borrow::Cow;
 

@@ -23,13 +23,14 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use super::shared::{self, wire::decoded};
+use super::shared;
 use super::{
     Api, Asked, Bounds, Form, Line, Named, Operation, Reader, SSE, Seen, Spliced, Target, Verdict, Writer, Written,
     bound_within,
 };
 use crate::chat::{Answer, Request};
 use crate::error::Error;
+use crate::http::decoded;
 use crate::json::{Edit, Value};
 use std::borrow::Cow;
 

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::chat::{Answer, Request};
 use crate::error::Error;
+use crate::http::decoded;
 use crate::json::{Edit, Value};
 use std::borrow::Cow;
 
@@ -39,7 +40,7 @@ impl Api for OpenAi {
             ("GET" | "HEAD", "models") => Some(Operation::ListModels),
             ("GET" | "HEAD", path) => {
                 let model = path.strip_prefix("models/").filter(|m| !m.is_empty())?;
-                Some(Operation::Model(unescape(model)))
+                Some(Operation::Model(decoded(model)))
             }
             _ => None,
         }
@@ -130,23 +131,4 @@ pub fn below(path: &str) -> Option<(&str, Form)> {
         Some(below) => Some((below, Form::WholeCalls)),
         None => path.strip_prefix("/v1/").map(|below| (below, Form::Usual)),
     }
-}
-
-/// The path's `%2F` and the like, read.
-fn unescape(path: &str) -> String {
-    let mut out = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let Some((byte, after)) = rest.split_first() {
-        rest = after;
-        let escaped = (*byte == b'%').then(|| after.split_at_checked(2)).flatten();
-        let code = escaped.and_then(|(hex, _)| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        match (code, escaped) {
-            (Some(code), Some((_, after))) => {
-                out.push(code);
-                rest = after;
-            }
-            _ => out.push(*byte),
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }

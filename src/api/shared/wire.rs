@@ -136,25 +136,6 @@ pub fn input(out: &mut Vec<u8>, arguments: &str, tree: &mut Tree) {
     }
 }
 
-/// A segment of a path with its `%3A` and the like as what they stand for.
-pub fn decoded(segment: &str) -> String {
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        let code = after.get(..2).filter(|_| *first == b'%').and_then(|two| std::str::from_utf8(two).ok());
-        // `from_str_radix` takes a sign, a path does not.
-        match code.filter(|two| !two.starts_with('+')).and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => bytes.push(*first),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 /// Begins a signature of thinking that belongs to the call after it: it is another provider's, whose calls are signed.
 /// No signature of the formats that sign thinking has a colon.
 const OF_CALL: &str = "call:";
