@@ -1,7 +1,8 @@
 //! Counting a text within a budget of work.
 
 use super::Encoding;
-use super::{merge, pieces, vocabulary};
+use super::recent::{self, Piece, Worth};
+use super::{merge, pieces, vocabulary, weigh};
 use std::ops::Range;
 
 /// What it costs to cut a piece off and look it up, and what each of its bytes costs, in the units of a [`Budget`].
@@ -74,15 +75,16 @@ impl Count {
 
 /// What is added up over the pieces of a text.
 pub(super) trait Sum: Copy + Default {
-    /// A piece, its tokens, and the rank of the one token that it is, if it is one.
-    fn add(&mut self, piece: &[u8], tokens: u64, rank: Option<u32>);
+    /// A piece and what it comes to.
+    fn add(&mut self, piece: &[u8], worth: Worth);
 
     fn plus(&mut self, other: &Self);
 }
 
 impl Sum for u64 {
-    fn add(&mut self, _: &[u8], tokens: u64, _: Option<u32>) {
-        *self = self.saturating_add(tokens);
+    #[inline(always)]
+    fn add(&mut self, _: &[u8], worth: Worth) {
+        *self = self.saturating_add(u64::from(worth.tokens));
     }
 
     fn plus(&mut self, other: &Self) {
@@ -169,25 +171,52 @@ fn walk<S: Sum>(encoding: Encoding, text: &[u8], range: Range<usize>, budget: &m
     let (mut at, mut sum) = (range.start, S::default());
     let mut left = budget.0.saturating_sub(floor);
     let spare = budget.0.saturating_sub(left);
-    while at < text.len() {
-        let end = pieces::end(encoding, text, at).max(at.saturating_add(1));
-        let len = end.saturating_sub(at);
-        let mut cost = PIECE_COST.saturating_add((len as u64).saturating_mul(BYTE_COST));
-        let mut tokens = 1;
-        let rank = if len > 1 { vocabulary::rank(encoding, text, at, len) } else { 0 };
-        let rank = Some(rank).filter(|rank| *rank != vocabulary::NONE);
-        if rank.is_none() {
-            cost = cost.saturating_add(merge::cost(len));
-            tokens = if cost > left { 0 } else { merge::tokens(encoding, text, at, len) };
+    recent::with(|recent| {
+        while at < text.len() {
+            let end = pieces::end(encoding, text, at).max(at.saturating_add(1));
+            let len = end.saturating_sub(at);
+            let worth = if len == 1 {
+                Worth { tokens: 1, seldom: 0 }
+            } else {
+                let piece = Piece::at(encoding, text, at, len);
+                match piece.and_then(|piece| recent.find(piece)) {
+                    Some(worth) => worth,
+                    None => {
+                        let worth = look_up(encoding, text, at, len, left);
+                        if let Some(piece) = piece.filter(|_| worth.tokens > 0) {
+                            recent.put(piece, worth);
+                        }
+                        worth
+                    }
+                }
+            };
+            let cost = cost(len, worth.tokens);
+            if cost > left {
+                left = 0;
+                break;
+            }
+            left = left.saturating_sub(cost);
+            sum.add(text.get(at..end).unwrap_or_default(), worth);
+            at = end;
         }
-        if cost > left {
-            left = 0;
-            break;
-        }
-        left = left.saturating_sub(cost);
-        sum.add(text.get(at..end).unwrap_or_default(), tokens, rank);
-        at = end;
-    }
+    });
     budget.0 = left.saturating_add(spare);
     (sum, at.min(text.len()))
+}
+
+/// What a piece of so many bytes costs that comes to so many tokens, known already or not.
+#[inline(always)]
+fn cost(len: usize, tokens: u32) -> u64 {
+    let merging = if tokens == 1 { 0 } else { merge::cost(len) };
+    PIECE_COST.saturating_add((len as u64).saturating_mul(BYTE_COST)).saturating_add(merging)
+}
+
+/// What a piece comes to that is not known: nothing if that costs more than is left.
+#[inline(never)]
+fn look_up(encoding: Encoding, text: &[u8], at: usize, len: usize, left: u64) -> Worth {
+    match vocabulary::rank(encoding, text, at, len) {
+        vocabulary::NONE if cost(len, 0) > left => Worth { tokens: 0, seldom: 0 },
+        vocabulary::NONE => Worth { tokens: merge::tokens(encoding, text, at, len) as u32, seldom: 0 },
+        rank => Worth { tokens: 1, seldom: weigh::seldom(rank) },
+    }
 }

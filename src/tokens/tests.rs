@@ -170,6 +170,37 @@ fn a_word_eight_bytes_at_a_time_ends_where_the_pattern_says() {
     }
 }
 
+/// What the pieces of a text come to, each by itself from the tables.
+fn by_the_tables(encoding: Encoding, text: &str) -> u64 {
+    let one = |piece: &&str| match super::vocabulary::rank(encoding, piece.as_bytes(), 0, piece.len()) {
+        super::vocabulary::NONE if piece.len() > 1 => merge::tokens(encoding, piece.as_bytes(), 0, piece.len()),
+        _ => 1,
+    };
+    cut(encoding, text).iter().map(one).sum()
+}
+
+#[test]
+fn what_was_met_before_changes_no_count() {
+    let text: String = texts(400, 60).collect();
+    for _ in 0..2 {
+        for encoding in BOTH {
+            // Some of what it meets it can no longer pay for.
+            for budget in (0..20_000).step_by(500) {
+                count_within(encoding, &text, &mut Budget::new(budget));
+            }
+            assert_eq!(count(encoding, &text), by_the_tables(encoding, &text));
+        }
+    }
+    for unit in ["\0", "\0\0", "a\0b\0", "abcdefghijklmnopqrstuvwxyz", " qzxjvkwpfghbdmcl"] {
+        let text: String = (1..unit.len().max(20))
+            .map(|n| unit.chars().cycle().take(n).chain("\n1".chars()).collect::<String>())
+            .collect();
+        for encoding in BOTH {
+            assert_eq!(count(encoding, &text), by_the_tables(encoding, &text), "{unit:?}");
+        }
+    }
+}
+
 #[test]
 fn pieces_are_the_text_again() {
     for text in texts(2000, 40) {

@@ -2,6 +2,7 @@
 
 use super::class::{self, LETTER, LOWER, MARK, NUMBER, UPPER};
 use super::count::{Count, Measured, Sum};
+use super::recent::Worth;
 
 /// Hundredths of a token that a byte comes to at most: hardly any text of any family has tokens of less than a byte.
 const MOST: u64 = 100;
@@ -13,9 +14,12 @@ const MOST_SIGNS: u64 = 5;
 const LONG: u64 = 8;
 
 /// Tokens of `o200k_base` from these ranks on are words that smaller vocabularies, or those with less of a language, have none for.
-const SELDOM: u32 = 30_000;
-const SELDOMER: u32 = 80_000;
-const SELDOMEST: u32 = 100_000;
+const SELDOM: [u32; 3] = [30_000, 80_000, 100_000];
+
+/// How many of these a token of this rank is beyond.
+pub fn seldom(rank: u32) -> u8 {
+    SELDOM.iter().map(|least| u8::from(rank >= *least)).sum()
+}
 
 /// What is counted of a text. Each has a weight, but for the last.
 #[derive(Clone, Copy)]
@@ -102,14 +106,15 @@ impl Tally {
 
 impl Sum for Tally {
     #[inline]
-    fn add(&mut self, piece: &[u8], tokens: u64, rank: Option<u32>) {
+    fn add(&mut self, piece: &[u8], worth: Worth) {
+        let tokens = u64::from(worth.tokens);
         self.tokens = self.tokens.saturating_add(tokens);
         let (kind, len) = (kind(piece), piece.len() as u64);
-        let from = |least: u32| u64::from(rank.is_some_and(|rank| rank >= least));
+        let from = |least: u8| u64::from(worth.seldom >= least);
         match kind {
             Kind::Number => self.more(Kind::Digits, len),
             _ if tokens == len && len > 1 => return self.more(Kind::Bytewise, tokens),
-            Kind::Word => return self.word(piece, tokens, [from(SELDOM), from(SELDOMER)]),
+            Kind::Word => return self.word(piece, tokens, [from(1), from(2)]),
             Kind::Sign => self.more(Kind::SignBytes, len.min(MOST_SIGNS)),
             Kind::Space | Kind::Symbol => {}
             _ => {
@@ -118,7 +123,7 @@ impl Sum for Tally {
                     Kind::Han | Kind::Kana | Kind::Hangul => self.more(Kind::CjkBytes, len),
                     _ => {}
                 }
-                self.more(Kind::SeldomBeyond, from(SELDOMEST));
+                self.more(Kind::SeldomBeyond, from(3));
             }
         }
         self.more(kind, tokens);
