@@ -106,13 +106,16 @@ pub struct Brought {
 pub struct Fleet {
     pub mail: Mail,
     ledger: Letters,
-    /// It did not answer when it was last asked.
-    down: bool,
+    /// When it failed last; 0: it answers.
+    failed: Millis,
     swept: Millis,
 }
 
 /// Between looks at some of the counters.
 const SWEEP: Millis = 250;
+
+/// It answers again once it has not failed for so long: an outage of a part of it is told once.
+const QUIET: Millis = 2000;
 
 const SILENT: &str = "it does not answer";
 
@@ -145,40 +148,47 @@ impl Fleet {
     }
 
     /// A post could not be sent.
-    pub fn lost(&mut self, messages: &[Message]) -> Brought {
+    pub fn lost(&mut self, messages: &[Message], now: Millis) -> Brought {
         match messages.is_empty() {
             true => self.ledger.lost(),
             false => self.mail.lost(messages),
         }
-        self.told(Some("it cannot be reached"))
+        self.told(Some("it cannot be reached"), now)
     }
 
     /// The answer to a post; `None`: none came.
     pub fn delivered(&mut self, token: u32, body: Option<&[u8]>, policy: &Policy, host: &dyn Host) -> Brought {
         let Some(sender) = sender(policy) else { return Brought::default() };
+        let now = host.now();
         if self.ledger.has_sent(token) {
-            let result = self.ledger.delivered(body.unwrap_or_default(), &sender, &Ledger(host), host.now());
-            return self.told(body.map_or(Some(SILENT), |_| result.as_ref().err().map(String::as_str)));
+            let result = self.ledger.delivered(body.unwrap_or_default(), &sender, &Ledger(host), now);
+            return self.told(body.map_or(Some(SILENT), |_| result.as_ref().err().map(String::as_str)), now);
         }
         let delivered = self.mail.delivered(token, body, &sender);
         let why = if body.is_some() { delivered.error.as_deref() } else { Some(SILENT) };
-        let mut brought = self.told(why);
+        let mut brought = self.told(why, now);
         let quota = Quota::new(Table::of(host, policy.limits.pages));
         for (message, answer) in &delivered.answers {
-            brought.apply(message, answer, &quota, policy, host.now());
+            brought.apply(message, answer, &quota, policy, now);
         }
         brought
     }
 
-    fn told(&mut self, why: Option<&str>) -> Brought {
+    fn told(&mut self, why: Option<&str>, now: Millis) -> Brought {
         let mut brought = Brought::default();
         brought.samples.push(telemetry::store(if why.is_some() { "failed" } else { "ok" }));
-        if self.down != why.is_some() {
-            self.down = why.is_some();
-            brought.notes.push(match why {
-                Some(why) => ["the store of limits fails: ", why].concat(),
-                None => "the store of limits answers again".to_owned(),
-            });
+        match why {
+            Some(why) => {
+                if self.failed == 0 {
+                    brought.notes.push(["the store of limits fails: ", why].concat());
+                }
+                self.failed = now.max(1);
+            }
+            None if self.failed > 0 && now.abs_diff(self.failed) >= QUIET => {
+                self.failed = 0;
+                brought.notes.push("the store of limits answers again".to_owned());
+            }
+            None => {}
         }
         brought
     }

@@ -6,8 +6,8 @@
 use super::page::{Entry, FRESH, MARK, OPEN, OTHERS, ROWS, SENT, entries, kind, of_kind, put_entry, totals};
 use super::{ATTEMPTS, COUNT, Ledger, PAGES, Totals, day, page};
 use crate::host::Millis;
+use crate::quota::Sender;
 use crate::quota::resp::{self, Reply};
-use crate::quota::{NO_ANSWER, Sender};
 use std::borrow::Cow;
 
 /// A page as the fleet has it, for Redis to run as one step. Each message counts once, whatever is sent again.
@@ -232,6 +232,7 @@ impl Letters {
         now: Millis,
     ) -> Result<(), String> {
         let letters = std::mem::take(&mut self.due);
+        let whole = self.unknown;
         self.lost();
         let mut rest = body;
         let mut next = || resp::reply(&mut rest).unwrap_or(Reply::Other);
@@ -247,12 +248,11 @@ impl Letters {
                     self.unknown = false;
                     ledger.answered(&letter, &words, now);
                 }
-                Reply::NoScript => {
+                Reply::NoScript if !whole => {
                     self.unknown = true;
                     self.due.push(letter);
                 }
-                Reply::Error(why) => result = result.and(Err(why)),
-                _ => result = result.and(Err(NO_ANSWER.to_owned())),
+                reply => result = result.and_then(|()| Err(reply.why())),
             }
         }
         result

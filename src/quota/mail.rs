@@ -15,9 +15,6 @@ const FLIGHTS: usize = 4;
 /// Messages that are kept until they can be sent. What has no place is sent again by its counter.
 const MAX_QUEUE: usize = 1000;
 
-/// Why there is no reply, or none to what was asked.
-pub const NO_ANSWER: &str = "no answer";
-
 /// Ticks in which all pages are looked through for messages that are due.
 const ROUND: u32 = 16;
 
@@ -35,7 +32,8 @@ pub struct Sender<'s> {
 #[derive(Debug, Default)]
 pub struct Mail {
     queue: Vec<Message>,
-    flights: Vec<(u32, Vec<Message>)>,
+    /// Each with whether the script went with it.
+    flights: Vec<(u32, bool, Vec<Message>)>,
     waiting: Vec<Waiting>,
     /// The store said that it does not know the script.
     unknown: bool,
@@ -70,7 +68,7 @@ impl Mail {
     /// Messages to be sent; those that are on their way already are not sent twice.
     pub fn add(&mut self, messages: Vec<Message>) {
         for message in messages {
-            let mut known = self.queue.iter().chain(self.flights.iter().flat_map(|(_, messages)| messages));
+            let mut known = self.queue.iter().chain(self.flights.iter().flat_map(|(.., messages)| messages));
             if self.queue.len() < MAX_QUEUE && !known.any(|known| letter(known) == letter(&message)) {
                 self.queue.push(message);
             }
@@ -144,7 +142,7 @@ impl Mail {
     }
 
     pub fn sent(&mut self, token: u32, messages: Vec<Message>) {
-        self.flights.push((token, messages));
+        self.flights.push((token, self.unknown, messages));
     }
 
     /// It could not be sent. Counters repeat what is not answered.
@@ -155,10 +153,10 @@ impl Mail {
     /// The store's answer to a post; `None`: there was none.
     pub fn delivered(&mut self, token: u32, body: Option<&[u8]>, sender: &Sender<'_>) -> Delivered {
         let mut delivered = Delivered::default();
-        let Some(at) = self.flights.iter().position(|(known, _)| *known == token) else { return delivered };
-        let (_, messages) = self.flights.swap_remove(at);
+        let Some(at) = self.flights.iter().position(|(known, ..)| *known == token) else { return delivered };
+        let (_, whole, messages) = self.flights.swap_remove(at);
         let mut rest = body.unwrap_or_default();
-        let mut next = || resp::reply(&mut rest).unwrap_or_else(|_| Reply::Error(NO_ANSWER.to_owned()));
+        let mut next = || resp::reply(&mut rest).unwrap_or_else(|_| Reply::Other);
         if sender.login.is_some()
             && let Reply::Error(why) = next()
         {
@@ -167,21 +165,19 @@ impl Mail {
         for message in messages {
             match next() {
                 Reply::Answer(answer) => {
+                    self.unknown = false;
                     self.done(&message, false);
                     delivered.answers.push((message, answer));
                 }
-                Reply::NoScript => {
+                Reply::NoScript if !whole => {
                     self.unknown = true;
                     self.queue.push(message);
-                    continue;
                 }
                 reply => {
-                    let why = if let Reply::Error(why) = reply { why } else { NO_ANSWER.to_owned() };
                     self.done(&message, true);
-                    delivered.error.get_or_insert(why);
+                    delivered.error.get_or_insert_with(|| reply.why());
                 }
             }
-            self.unknown = false;
         }
         delivered
     }

@@ -25,7 +25,7 @@ mod windows;
 pub use codec::{number, put, put_sized, take};
 pub use counter::MAX_TTL;
 pub use lease::{ADMIT, Answer, MAX_AMOUNT, Message, RETRY};
-pub use mail::{Delivered, Mail, NO_ANSWER, Sender};
+pub use mail::{Delivered, Mail, Sender};
 pub use pages::Pages;
 pub use reserve::{Ask, Quota, Reason, Refusal, Reservation, Reserved, Standing, When};
 pub use settle::{Crossed, Settled};

@@ -25,6 +25,17 @@ pub enum Reply {
     Other,
 }
 
+impl Reply {
+    /// Of one that is not what was asked for.
+    pub fn why(self) -> String {
+        match self {
+            Self::Error(why) => why,
+            Self::NoScript => "NOSCRIPT".to_owned(),
+            _ => "no answer".to_owned(),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Broken {
     /// More has to come.

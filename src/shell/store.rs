@@ -149,7 +149,7 @@ impl Store {
             let timeout = Duration::from_millis(redis.timeout);
             match hostcalls::dispatch_http_call(&redis.cluster, headers, Some(&body), Vec::new(), timeout) {
                 Ok(token) => self.fleet.borrow_mut().sent(token, messages),
-                Err(_) => tell(self.fleet.borrow_mut().lost(&messages)),
+                Err(_) => tell(self.fleet.borrow_mut().lost(&messages, Envoy.now())),
             }
         }
     }

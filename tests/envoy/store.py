@@ -4,6 +4,7 @@ import contextlib
 import copy
 import json
 import os
+import pathlib
 import shutil
 import signal
 import socket
@@ -21,15 +22,17 @@ BRIDGE = harness.ROOT / "envoy/redis.yaml"
 class Redis:
     """Keeps what it was told on disk, as far as a restart goes."""
 
-    def __init__(self, password: str | None = None):
+    def __init__(self, password: str | None = None, tls: pathlib.Path | None = None):
         if not shutil.which("redis-server"):
             assert "CI" not in os.environ, "redis-server is needed"
             pytest.skip("redis-server is not installed")
-        self.password = password
+        """`tls`: a folder with cert.pem and key.pem; then it is at `secure` besides, for others."""
+        self.password, self.tls = password, tls
         self.folder = tempfile.TemporaryDirectory(prefix="sluice-redis-")
-        with socket.socket() as free:
+        with socket.socket() as free, socket.socket() as other:
             free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+            other.bind(("127.0.0.1", 0))
+            self.port, self.secure = free.getsockname()[1], other.getsockname()[1]
         self.process = None
         self.start()
 
@@ -40,6 +43,9 @@ class Redis:
         ]
         if self.password:
             command += ["--requirepass", self.password]
+        if self.tls:
+            command += ["--tls-port", str(self.secure), "--tls-auth-clients", "no"]
+            command += ["--tls-cert-file", str(self.tls / "cert.pem"), "--tls-key-file", str(self.tls / "key.pem")]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:

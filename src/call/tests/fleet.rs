@@ -203,14 +203,17 @@ fn an_outage_is_told_once_and_so_is_its_end() {
     let notes = |worker: &mut Worker, body: Option<&[u8]>| {
         worker.ask();
         let messages = worker.post();
-        let answer = format!("*7\r\n:1\r\n:{}\r\n:1\r\n:1\r\n:1\r\n:0\r\n:0\r\n+OK\r\n", messages[0].seq);
+        let answer = format!("*7\r\n:1\r\n:{}\r\n:0\r\n:1\r\n:1\r\n:0\r\n:0\r\n+OK\r\n", messages[0].seq);
         let body = body.map(|body| if body.is_empty() { answer.as_bytes() } else { body });
         worker.fleet.delivered(worker.tokens, body, &worker.policy, &worker.host).notes
     };
     assert_eq!(notes(&mut worker, None), ["the store of limits fails: it does not answer"]);
     assert!(notes(&mut worker, None).is_empty());
     assert!(notes(&mut worker, Some(b"-LOADING it\r\n+OK\r\n")).is_empty());
+    assert!(notes(&mut worker, Some(b"")).is_empty(), "it may be a part of it that answers");
+    worker.host.wait(2000);
     assert_eq!(notes(&mut worker, Some(b"")), ["the store of limits answers again"]);
+    assert_eq!(notes(&mut worker, Some(b"-OOM no\r\n+OK\r\n")), ["the store of limits fails: OOM no"]);
 }
 
 #[test]
@@ -234,5 +237,5 @@ fn the_ledger_is_told_to_the_store_also_where_no_limit_is_counted_there() {
     let again = vec!["the store of limits answers again".to_owned()];
     let outcome = |word: &str| format!("sluice_store_posts_total;outcome={word}");
     assert_eq!(outcomes, [(outcome("failed"), fails), (outcome("failed"), vec![]), (outcome("ok"), again)]);
-    assert_eq!(worker.fleet.lost(&[]).samples[0].name.to_string(), outcome("failed"));
+    assert_eq!(worker.fleet.lost(&[], 1).samples[0].name.to_string(), outcome("failed"));
 }

@@ -201,6 +201,17 @@ fn a_script_that_is_not_known_is_sent_whole_and_once() {
 }
 
 #[test]
+fn a_store_that_never_knows_the_script_has_failed() {
+    let memory = prepared();
+    let mut letters = Letters::default();
+    letters.sweep(&Ledger(&memory), NOW);
+    let body = "-NOSCRIPT No matching script.\r\n".repeat(letters.due.len());
+    deliver(&mut letters, &memory, body.as_bytes(), NOW).unwrap();
+    assert_eq!(deliver(&mut letters, &memory, body.as_bytes(), NOW), Err("NOSCRIPT".to_owned()));
+    assert!(letters.post(&SENDER, NOW).is_none(), "it is not sent again at once");
+}
+
+#[test]
 fn a_password_that_is_wrong_is_told() {
     let memory = prepared();
     let mut letters = Letters::default();

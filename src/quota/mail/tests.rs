@@ -77,6 +77,23 @@ fn a_store_that_does_not_know_the_script_is_sent_it_once() {
 }
 
 #[test]
+fn a_store_that_never_knows_the_script_has_failed() {
+    let mut mail = Mail::default();
+    mail.add(vec![message(1, 5)]);
+    mail.wait(7, &[message(1, 5)], 1000);
+    send(&mut mail, 1);
+    mail.add(vec![message(2, 5)]);
+    send(&mut mail, 2);
+    mail.delivered(1, Some(b"-NOSCRIPT no\r\n+OK\r\n"), &SENDER);
+    let delivered = mail.delivered(2, Some(b"-NOSCRIPT no\r\n+OK\r\n"), &SENDER);
+    assert_eq!(delivered.error, None, "the script had not gone with it");
+    assert!(send(&mut mail, 3).contains("EVAL\r\n"));
+    let delivered = mail.delivered(3, Some(b"-NOSCRIPT no\r\n-NOSCRIPT no\r\n+OK\r\n"), &SENDER);
+    assert_eq!(delivered.error.as_deref(), Some("NOSCRIPT"));
+    assert_eq!((mail.woken(10), mail.is_due()), (vec![(7, true)], false), "it is not sent again and again");
+}
+
+#[test]
 fn whoever_waits_for_what_fails_is_told_so() {
     for body in [None, Some(&b""[..]), Some(b"-OOM no\r\n+OK\r\n"), Some(b"upstream connect error"), Some(b"*7\r\n:1")]
     {
