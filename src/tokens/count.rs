@@ -2,7 +2,7 @@
 
 use super::Encoding;
 use super::recent::{self, Piece, Worth};
-use super::{merge, pieces, vocabulary, weigh};
+use super::{merge, pieces, vocabulary, weigh, window};
 use std::ops::Range;
 
 /// What it costs to cut a piece off and look it up, and what each of its bytes costs, in the units of a [`Budget`].
@@ -164,6 +164,9 @@ fn boundary(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
+/// Pieces that are cut one by one where nothing is certain of several at once.
+const WAIT: u32 = 8;
+
 /// Counts the pieces of a range while more than `floor` of the budget is left. The sum, and where it ends.
 #[inline(never)]
 fn walk<S: Sum>(encoding: Encoding, text: &[u8], range: Range<usize>, budget: &mut Budget, floor: u64) -> (S, usize) {
@@ -172,8 +175,22 @@ fn walk<S: Sum>(encoding: Encoding, text: &[u8], range: Range<usize>, budget: &m
     let mut left = budget.0.saturating_sub(floor);
     let spare = budget.0.saturating_sub(left);
     recent::with(|recent| {
+        // Ends of pieces that are known, as distances from where they were looked for; pieces until that is worth while again.
+        let (mut ends, mut base, mut wait) = (0_u64, at, 0_u32);
         while at < text.len() {
-            let end = pieces::end(encoding, text, at).max(at.saturating_add(1));
+            if ends == 0 {
+                if wait == 0 {
+                    base = at;
+                    ends = window::ends(encoding, text, at);
+                }
+                wait = if ends == 0 { wait.checked_sub(1).unwrap_or(WAIT) } else { 0 };
+            }
+            let end = if ends == 0 {
+                pieces::end(encoding, text, at).max(at.saturating_add(1))
+            } else {
+                base.saturating_add(ends.trailing_zeros() as usize)
+            };
+            ends &= ends.wrapping_sub(1);
             let len = end.saturating_sub(at);
             let worth = if len == 1 {
                 Worth { tokens: 1, seldom: 0 }

@@ -5,6 +5,9 @@ use super::vocabulary::{NONE, rank, rank_of_two};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+/// Longest piece of which the starts of tokens, and its end, are bits of one number.
+const SHORT: usize = 63;
+
 /// Longest piece merged in arrays of fixed size; longer ones, which no ordinary text has, are merged with a heap.
 const MIDDLE: usize = 1024;
 
@@ -19,9 +22,9 @@ pub fn cost(len: usize) -> u64 {
 /// The tokens of `len` bytes.
 pub fn tokens(encoding: Encoding, text: &[u8], from: usize, len: usize) -> u64 {
     match len {
-        0..=BLOCK => fixed::<BLOCK>(encoding, text, from, len),
-        _ if len <= 64 => fixed::<64>(encoding, text, from, len),
-        _ if len <= MIDDLE => fixed::<MIDDLE>(encoding, text, from, len),
+        0..16 => short::<16>(encoding, text, from, len),
+        16..=SHORT => short::<64>(encoding, text, from, len),
+        _ if len <= MIDDLE => middle(encoding, text, from, len),
         _ => long(encoding, text, from, len),
     }
 }
@@ -32,9 +35,51 @@ fn key(rank: u32, at: usize) -> u32 {
     if rank == NONE { NONE } else { (rank << 10) | (at as u32 & 1023) }
 }
 
-/// At most `N` bytes, a power of two.
+/// Fewer than `N` bytes, a power of two up to 64.
 #[inline(always)]
-fn fixed<const N: usize>(encoding: Encoding, text: &[u8], from: usize, len: usize) -> u64 {
+fn short<const N: usize>(encoding: Encoding, text: &[u8], from: usize, len: usize) -> u64 {
+    let mask = N.wrapping_sub(1);
+    // By the byte a token starts at, its pair with the next.
+    let mut pairs = [NONE; N];
+    let put = |pairs: &mut [u32; N], at: u32, pair: u32| {
+        if let Some(place) = pairs.get_mut(at as usize & mask) {
+            *place = pair;
+        }
+    };
+    let bytes = text.get(from..from.wrapping_add(len)).unwrap_or_default();
+    for ((at, first), second) in (0..).zip(bytes).zip(bytes.iter().skip(1)) {
+        put(&mut pairs, at, key(rank_of_two(encoding, *first, *second), at as usize));
+    }
+    let together = |at: u32, end: u32| {
+        let (at, end) = (at as usize, end as usize);
+        key(rank(encoding, text, from.wrapping_add(at), end.wrapping_sub(at)), at)
+    };
+    // Where tokens start, and the end.
+    let mut starts = u64::MAX >> (SHORT & !len);
+    loop {
+        let least = pairs.iter().fold(NONE, |least, pair| least.min(*pair));
+        if least == NONE {
+            return u64::from(starts.count_ones().wrapping_sub(1));
+        }
+        let at = least & 63;
+        let later = starts & (!1 << at);
+        put(&mut pairs, later.trailing_zeros(), NONE);
+        let later = later & later.wrapping_sub(1);
+        let after = later.trailing_zeros();
+        let earlier = starts & !(u64::MAX << at);
+        starts = earlier | (1 << at) | later;
+        let beyond = later & later.wrapping_sub(1);
+        put(&mut pairs, at, if beyond == 0 { NONE } else { together(at, beyond.trailing_zeros()) });
+        if earlier != 0 {
+            let before = 63 ^ earlier.leading_zeros();
+            put(&mut pairs, before, together(before, after));
+        }
+    }
+}
+
+/// At most [`MIDDLE`] bytes.
+fn middle(encoding: Encoding, text: &[u8], from: usize, len: usize) -> u64 {
+    const N: usize = MIDDLE;
     // By the byte a token starts at: its pair with the next token, and where its neighbours start.
     let mut pairs = [NONE; N];
     let mut nexts = [0_u16; N];
@@ -57,9 +102,6 @@ fn fixed<const N: usize>(encoding: Encoding, text: &[u8], from: usize, len: usiz
         put(&mut pairs, at, key(rank_of_two(encoding, *first, *second), at));
     }
     let look = |pairs: &[u32; N], least: &mut [u32; MIDDLE / BLOCK], block: usize| {
-        if N < MIDDLE {
-            return;
-        }
         if let (Some(place), Some(pairs)) = (least.get_mut(block), pairs.as_chunks::<BLOCK>().0.get(block)) {
             *place = pairs.iter().fold(NONE, |least, pair| least.min(*pair));
         }
@@ -67,8 +109,7 @@ fn fixed<const N: usize>(encoding: Encoding, text: &[u8], from: usize, len: usiz
     (0..blocks).for_each(|block| look(&pairs, &mut least, block));
     let mut count = len as u64;
     loop {
-        let (few, all) = if N < MIDDLE { (&pairs[..], len) } else { (&least[..], blocks) };
-        let first = few.iter().take(all).fold(NONE, |least, pair| least.min(*pair));
+        let first = least.iter().take(blocks).fold(NONE, |least, pair| least.min(*pair));
         if first == NONE {
             break;
         }

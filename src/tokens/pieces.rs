@@ -1,18 +1,10 @@
 //! Where a text is cut before any merging: the patterns of `o200k_base` and `cl100k_base` by hand.
 
 use super::Encoding;
-use super::class::{self, ASCII, END, LETTER, LOWER, MARK, NEWLINE, NUMBER, OTHER, SPACE, UPPER};
+use super::class::{self, END, LETTER, LOWER, MARK, NEWLINE, NUMBER, OTHER, SPACE, UPPER};
 
 /// Where the piece that starts at `from` ends. Beyond `from` unless that is the text's end. Valid UTF-8, on a boundary.
-#[inline(always)]
 pub fn end(encoding: Encoding, text: &[u8], from: usize) -> usize {
-    match plain(text, from, encoding) {
-        Some(end) => end,
-        None => by_pattern(encoding, text, from),
-    }
-}
-
-pub fn by_pattern(encoding: Encoding, text: &[u8], from: usize) -> usize {
     match encoding {
         Encoding::O200k => o200k(text, from),
         Encoding::Cl100k => cl100k(text, from),
@@ -61,64 +53,6 @@ fn cl100k(text: &[u8], from: usize) -> usize {
         }
         _ => space(text, from, true),
     }
-}
-
-/// The end of a word of ASCII letters as most are, with the one character before it that may be any: eight bytes at a time. `None`: it is another
-/// piece, or may be, or the text ends soon.
-#[inline(always)]
-fn plain(text: &[u8], from: usize, encoding: Encoding) -> Option<usize> {
-    let first = *text.get(from)?;
-    let start = match *ASCII.get(usize::from(first))? {
-        UPPER | LOWER => from,
-        // An apostrophe may begin a contraction.
-        SPACE | OTHER if first != b'\'' => from.wrapping_add(1),
-        _ => return None,
-    };
-    let mut eight = word_at(text, start)?;
-    let mut letters = match encoding {
-        // Capitals end a word, but for its first letter.
-        Encoding::O200k => within(eight, b'a', b'z') | (within(eight, b'A', b'Z') & 0x80),
-        Encoding::Cl100k => within(eight | CASE, b'a', b'z'),
-    };
-    let mut end = start;
-    while letters == HIGH {
-        end = end.wrapping_add(8);
-        eight = word_at(text, end)?;
-        letters = match encoding {
-            Encoding::O200k => within(eight, b'a', b'z'),
-            Encoding::Cl100k => within(eight | CASE, b'a', b'z'),
-        };
-    }
-    let more = (!letters & HIGH).trailing_zeros() & !7;
-    let next = (eight >> more) & 0xFF;
-    end = end.wrapping_add((more >> 3) as usize);
-    let whole = match encoding {
-        Encoding::O200k => {
-            // A small letter is the last of them, and no contraction follows.
-            let single = end == start.wrapping_add(1) && text.get(start).is_some_and(u8::is_ascii_uppercase);
-            next != u64::from(b'\'') && !single
-        }
-        Encoding::Cl100k => true,
-    };
-    (whole && next < 0x80 && end > start).then_some(end)
-}
-
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = ONES << 7;
-const CASE: u64 = ONES << 5;
-
-#[inline(always)]
-fn word_at(text: &[u8], from: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(*text.get(from..)?.first_chunk()?))
-}
-
-/// The high bit of each byte of ASCII from `first` to `last`.
-#[inline(always)]
-fn within(eight: u64, first: u8, last: u8) -> u64 {
-    let low = eight & !HIGH;
-    let from = low.wrapping_add(ONES.wrapping_mul(0x80_u64.wrapping_sub(u64::from(first))));
-    let past = low.wrapping_add(ONES.wrapping_mul(0x7F_u64.wrapping_sub(u64::from(last))));
-    from & !past & !eight & HIGH
 }
 
 /// `\p{L}*`

@@ -3,6 +3,7 @@
 use super::count::Measured;
 use super::{
     Budget, Count, Counter, Encoding, Model, Prompt, count, count_within, fuzz_tokens, image, merge, pieces, tools,
+    window,
 };
 use crate::chat::{Part, Request, Role, Source, Turn};
 
@@ -129,7 +130,7 @@ fn a_text_is_cut_as_the_patterns_say() {
 }
 
 #[test]
-fn a_word_eight_bytes_at_a_time_ends_where_the_pattern_says() {
+fn many_pieces_at_once_end_where_the_patterns_say() {
     const PARTS: &[&str] = &[
         "a",
         "b",
@@ -139,34 +140,71 @@ fn a_word_eight_bytes_at_a_time_ends_where_the_pattern_says() {
         "McDonald",
         "internationalisation",
         " ",
+        "  ",
+        "      ",
         "'",
         "'s",
         "'ll",
         "\t",
+        "\t\t",
         "(",
         "@",
         "[",
         "`",
         "{",
+        "!=",
         "é",
         "中",
+        "\u{301}",
         "1",
+        "22",
+        "4096",
+        "314159265358979",
         "\n",
+        "\n\n",
+        "\r\n",
         "ſ",
         "_",
         "/",
+        "//",
+        "\0",
+        "\x0B",
+        "\x7F",
     ];
     let mut random = Random(0x5DEE_CE66);
-    for _ in 0..20_000 {
-        let text: String = (0..=random.below(6)).map(|_| PARTS[random.below(PARTS.len())]).collect();
-        let text = text + &"x".repeat(random.below(12)) + "        ";
+    let mut found = 0;
+    for _ in 0..30_000 {
+        // Now of a few of them, now of all.
+        let (first, some) = (random.below(PARTS.len()), 1 + random.below(PARTS.len()));
+        let text: String = (0..random.below(60)).map(|_| PARTS[(first + random.below(some)) % PARTS.len()]).collect();
         for encoding in BOTH {
-            for from in (0..text.len()).filter(|at| text.is_char_boundary(*at)) {
-                let (quick, slow) =
-                    (pieces::end(encoding, text.as_bytes(), from), pieces::by_pattern(encoding, text.as_bytes(), from));
-                assert_eq!(quick, slow, "{encoding:?} {from} {text:?}");
+            let mut at = 0;
+            while at < text.len() {
+                let slow = pieces::end(encoding, text.as_bytes(), at);
+                let (mut ends, mut from) = (window::ends(encoding, text.as_bytes(), at), at);
+                while ends != 0 {
+                    let end = at + ends.trailing_zeros() as usize;
+                    assert_eq!(end, pieces::end(encoding, text.as_bytes(), from), "{encoding:?} {from} {text:?}");
+                    (from, ends, found) = (end, ends & (ends - 1), found + 1);
+                }
+                at = slow;
             }
         }
+    }
+    assert!(found > 1_000_000, "{found}");
+}
+
+#[test]
+fn ordinary_text_is_cut_many_pieces_at_once() {
+    let text = include_str!("../../docs/limits.md").as_bytes();
+    for encoding in BOTH {
+        let (mut at, mut windows, mut pieces) = (0, 0, 0);
+        while at < text.len() {
+            let ends = window::ends(encoding, text, at);
+            (windows, pieces) = (windows + 1, pieces + ends.count_ones().max(1));
+            at = ends.checked_ilog2().map_or_else(|| pieces::end(encoding, text, at), |last| at + last as usize);
+        }
+        assert!(pieces > 8 * windows, "{encoding:?}: {pieces} in {windows}");
     }
 }
 
