@@ -60,7 +60,7 @@ impl Call {
         for planned in &mut plan {
             let Some(target) = targets.get(planned.target) else { continue };
             let Some(provider) = policy.providers.get(target.provider) else { continue };
-            let mut model = Model::named(&planned.model);
+            let mut model = Model::at(provider.kind.name, &planned.model);
             let spoken = provider.spoken(chat.dialect).api;
             if spoken.name() == "openai-responses" {
                 model = model.in_responses();

@@ -50,3 +50,7 @@ pub static OTHER: Weights = [
     101, 135, 30, 45, 4, 30, 70, 0, 100, 85, 18, 110, 115, 12, 180, 150, 180, 180, 230, 165, 330, 95, 75, 95, 8, 70,
     150,
 ];
+
+/// The same of words of ASCII as families with large vocabularies.
+pub static COMMON: Weights =
+    [102, 136, 0, 0, 5, 5, 75, 0, 100, 96, 0, 110, 115, 12, 180, 150, 180, 180, 230, 165, 330, 95, 75, 95, 8, 70, 150];

@@ -20,6 +20,10 @@ pub(super) enum Media {
     Gemini3,
     /// None published: as Anthropic's, with room for patches of 16 pixels.
     Generic,
+    /// Patches of 16 pixels.
+    Pixtral,
+    /// Tiles of 336 pixels.
+    Llama4,
 }
 
 /// Of an image whose size is not known.
@@ -33,9 +37,25 @@ pub(super) fn image(model: Model, source: &Source, detail: Option<&str>) -> Coun
     };
     let of = |size| sized(model, size, detail);
     match size {
-        Some(size) => Count::estimate(of(size), of(size)),
-        None => Count::estimate(of(TYPICAL), largest(model, detail)),
+        Some(size) => Count::estimate(of(size), widest(model, size, of(size))),
+        None => Count::estimate(of(TYPICAL), widest(model, TYPICAL, largest(model, detail))),
     }
+}
+
+/// Little room where a vendor's rule is published; where none is, as many as any family has of patches.
+fn widest(model: Model, size: (u64, u64), likely: u64) -> u64 {
+    match model.rule.media {
+        Media::Generic | Media::Llama4 | Media::Pixtral => likely.max(patches(size)),
+        // One tile more.
+        Media::Gemini => likely.saturating_add(258),
+        _ => likely.saturating_add(likely / 64).saturating_add(8),
+    }
+}
+
+/// Of 16 pixels, and one more for each row of them.
+fn patches(size: (u64, u64)) -> u64 {
+    let (width, height) = fit(size, 1024, u64::max);
+    width.div_ceil(16).saturating_add(1).saturating_mul(height.div_ceil(16)).saturating_add(8)
 }
 
 fn sized(model: Model, (width, height): (u64, u64), detail: Option<&str>) -> u64 {
@@ -43,7 +63,7 @@ fn sized(model: Model, (width, height): (u64, u64), detail: Option<&str>) -> u64
     match model.rule.media {
         Media::OpenAi => match (patch_hundredths(model), tile(model)) {
             (Some(hundredths), _) => {
-                let patches = width.div_ceil(32).saturating_mul(height.div_ceil(32)).min(MAX_PATCHES);
+                let patches = width.div_ceil(32).saturating_mul(height.div_ceil(32)).min(most_patches(model, detail));
                 patches.saturating_mul(hundredths).div_ceil(100)
             }
             (None, (base, _)) if detail == Some("low") => base,
@@ -64,18 +84,33 @@ fn sized(model: Model, (width, height): (u64, u64), detail: Option<&str>) -> u64
         }
         Media::Gemini3 => 1120,
         Media::Generic => area(fit((width, height), 1568, u64::max), 750).min(MAX_GENERIC),
+        Media::Pixtral => patches((width, height)),
+        Media::Llama4 => {
+            let tiles = width.div_ceil(336).saturating_mul(height.div_ceil(336));
+            tiles.saturating_add(1).min(MAX_TILES).saturating_mul(148)
+        }
     }
 }
 
-/// Patches of an image at most.
-const MAX_PATCHES: u64 = 1536;
+/// Patches of an image at most. Newer models look at it as it is, unless they are told otherwise.
+fn most_patches(model: Model, detail: Option<&str>) -> u64 {
+    match (model.rule.patches, detail) {
+        ([0, _], _) => 1536,
+        (_, Some("high")) => 2500,
+        _ => 12_000,
+    }
+}
+
 const MAX_GENERIC: u64 = 4096;
+
+/// Tiles of 336 pixels that Llama 4 cuts an image into at most, with the whole of it as one more.
+const MAX_TILES: u64 = 16;
 
 /// The most that any image comes to.
 fn largest(model: Model, detail: Option<&str>) -> u64 {
     match model.rule.media {
         Media::OpenAi => match patch_hundredths(model) {
-            Some(hundredths) => MAX_PATCHES.saturating_mul(hundredths).div_ceil(100),
+            Some(hundredths) => most_patches(model, detail).saturating_mul(hundredths).div_ceil(100),
             None => sized(model, (2048, 768), detail),
         },
         Media::Anthropic => 1600,
@@ -83,7 +118,7 @@ fn largest(model: Model, detail: Option<&str>) -> u64 {
         // The most tiles are two rows of twelve.
         Media::Gemini => 258_u64.saturating_mul(24),
         Media::Gemini3 => 1120,
-        Media::Generic => MAX_GENERIC,
+        Media::Generic | Media::Pixtral | Media::Llama4 => MAX_GENERIC.saturating_add(MAX_GENERIC / 16),
     }
 }
 
@@ -98,12 +133,13 @@ fn fit((width, height): (u64, u64), most: u64, of: fn(u64, u64) -> u64) -> (u64,
     (scale(width), scale(height))
 }
 
-/// Small models count patches: hundredths of a token for each.
+/// Small models count patches, and newer ones: hundredths of a token for each.
 fn patch_hundredths(model: Model) -> Option<u64> {
+    let [full, mini] = model.rule.patches;
     match model.size {
         Size::Nano => Some(246),
-        Size::Mini if !model.is_4o => Some(172),
-        _ => None,
+        Size::Mini if !model.is_4o => Some(mini.into()),
+        _ => Some(full.into()).filter(|full| *full > 0),
     }
 }
 
@@ -127,10 +163,11 @@ pub(super) fn audio(model: Model, base64: &str) -> Count {
     let each = match model.rule.media {
         Media::Gemini | Media::Gemini3 => 32,
         Media::OpenAi => 10,
-        Media::Anthropic | Media::AnthropicLarge | Media::Generic => 25,
+        _ => 25,
     };
     let tokens = |rate: u64| bytes.saturating_mul(each).div_ceil(rate);
-    Count::estimate(tokens(rate), tokens(least))
+    let most = tokens(least);
+    Count::estimate(tokens(rate), most.saturating_add(most / 16).saturating_add(2))
 }
 
 /// Bytes of a document's page, as a rule and at least; and what a page comes to: text and, for some, an image of it.
@@ -144,7 +181,7 @@ pub(super) fn document(model: Model, source: &Source) -> Count {
     let (likely, most) = match model.rule.media {
         Media::Gemini | Media::Gemini3 => (258, 560),
         Media::Anthropic | Media::AnthropicLarge => (2_250, 3_000),
-        Media::OpenAi | Media::Generic => (1_200, 2_500),
+        _ => (1_200, 2_500),
     };
     let pages = match source {
         Source::Base64 { data, .. } => Some(decoded(data)),

@@ -6,7 +6,7 @@ use super::media;
 use super::model::Model;
 use super::tools;
 use super::weigh::Tally;
-use crate::chat::{Effort, Format, Part, Request, Role, Source, Tool, ToolChoice, Turn};
+use crate::chat::{Effort, Format, Part, Raw, Request, Role, Source, Tool, ToolChoice, Turn};
 
 /// The tokens of a request's input. Exact for plain chat with models whose encoding is published.
 ///
@@ -21,6 +21,31 @@ const RESPONSES_FORMAT: u64 = 8;
 /// What OpenAI adds if a tool is named that must be called, and for two calls in one turn of a chat.
 const NAMED: u64 = 9;
 const TOGETHER: u64 = 18;
+
+/// Instructions that are empty come to at most so much.
+const UNSAID: u64 = 64;
+
+/// Bytes that are sealed for each token of them: as a rule, and at least.
+const SEALED: u64 = 7;
+const LEAST_SEALED: u64 = 3;
+
+/// Room that is left where the text is estimated, and a part of what stands before it; for what an answer's schema may become.
+const ROOM: u64 = 8;
+const BASE_ROOM: u16 = 16;
+const FORMAT: u64 = 128;
+
+/// Parts that are a film or a document of which the size is not known.
+const ADDRESSED: [&str; 3] = ["file", "bedrock:document", "bedrock:video"];
+
+/// What open models are told whose answer is to be JSON.
+const JSON: u64 = 20;
+
+/// What Claude is told of the tokens it may use.
+const TASK_BUDGET: u64 = 37;
+
+/// What stands around an item that is not known here; what an item that the provider made for itself has.
+const ITEM: u64 = 60;
+const ENCRYPTED: &str = "\"encrypted_content\"";
 
 /// Texts that are remembered for another model: long conversations have no more, and a body of empty texts no memory.
 const MAX_SHARED: usize = 256;
@@ -54,27 +79,43 @@ impl<'r> Prompt<'r> {
 
 fn count(request: &Request, model: Model, budget: &mut Budget, shared: Option<&mut Vec<Measured<Tally>>>) -> Count {
     let rule = model.rule;
-    let mut sum = Sum { model, budget, shared, texts: 0, count: Count::Exact(rule.base), around: 0 };
-    for turn in &request.turns {
+    let mut sum = Sum { model, budget, shared, texts: 0, count: Count::Exact(rule.base.into()), around: 0, thought: 0 };
+    // Where tools' results are all that follows, what was thought before is part of it.
+    let asked = |turn: &Turn| matches!(turn.role, Role::User) && !turn.parts.iter().all(is_result);
+    let last = request.turns.iter().rposition(asked);
+    for (at, turn) in request.turns.iter().enumerate() {
+        sum.thought = if last.is_none_or(|last| at > last) { rule.thought.max(100) } else { rule.thought };
         sum.turn(turn);
+    }
+    let cited = |part: &Part| matches!(part, Part::Document { citations: Some(true), .. });
+    if request.turns.iter().any(|turn| turn.parts.iter().any(cited)) {
+        sum.around(rule.cited.into());
+    }
+    let empty = |part: &Part| matches!(part, Part::Text { text, .. } if text.is_empty());
+    let unsaid = |turn: &Turn| turn.role == Role::System && turn.parts.iter().all(empty);
+    if model.responses && request.turns.first().is_some_and(unsaid) {
+        sum.add(Count::estimate(rule.unsaid.into(), UNSAID));
     }
     if !request.tools.is_empty() {
         sum.tools(request);
     }
-    if let Some(Format::JsonSchema { schema, .. }) = &request.format {
-        sum.around(rule.format.saturating_sub(if model.responses { RESPONSES_FORMAT } else { 0 }));
-        sum.text_times(schema.get(), rule.format_text);
-    }
-    // What is not known here may be read by the model all the same: a template, documents, a text that is to be followed.
-    if request.extra.iter().fold(0_usize, |sum, (_, raw)| sum.saturating_add(raw.get().len())) > ORDINARY {
-        for (_, raw) in &request.extra {
-            sum.perhaps(raw.get());
+    match &request.format {
+        Some(Format::JsonSchema { schema, .. }) => {
+            let less = if model.responses { RESPONSES_FORMAT } else { 0 };
+            sum.around(u64::from(rule.format).saturating_sub(less));
+            sum.text_times(schema.get(), rule.format_text);
+            // Where the API has none, its place is taken by a tool or by words.
+            sum.room(FORMAT.saturating_add(rule.tools.into()));
         }
+        Some(Format::JsonObject) if rule.json => sum.around(JSON),
+        _ => {}
     }
-    let thinks = request.reasoning.as_ref().is_some_and(|how| how.effort != Some(Effort::None));
-    if thinks && rule.thinking > 0 {
-        sum.around(rule.thinking);
+    sum.extra(&request.extra);
+    match request.reasoning.as_ref().filter(|how| how.effort != Some(Effort::None)) {
+        Some(how) => sum.around(if how.adaptive { rule.adaptive.into() } else { rule.thinking }.into()),
+        None => sum.room(rule.thinking.into()),
     }
+    sum.room(u64::from(rule.base.div_ceil(BASE_ROOM)).saturating_add(ROOM));
     let around = Count::estimate(sum.around, sum.around.saturating_mul(2));
     if sum.around == 0 { sum.count } else { sum.count.plus(around) }
 }
@@ -88,6 +129,12 @@ struct Sum<'a> {
     count: Count,
     /// Part of what the provider adds: as much again is left as room.
     around: u64,
+    /// Hundredths of what was thought in this turn.
+    thought: u8,
+}
+
+fn is_result(part: &Part) -> bool {
+    matches!(part, Part::ToolResult { .. })
 }
 
 impl Sum<'_> {
@@ -129,19 +176,65 @@ impl Sum<'_> {
         self.model.of_measured(&measured, text.len())
     }
 
+    /// What so many bytes that the provider sealed likely come to.
+    fn unsealed(&self, bytes: usize) -> u64 {
+        let [none, hundredths] = self.model.rule.sealed;
+        (bytes as u64).saturating_sub(none.into()).saturating_mul(hundredths.into()) / 100
+    }
+
+    fn sealed(&mut self, bytes: usize) {
+        if bytes > 0 {
+            self.add(Count::estimate(self.unsealed(bytes), bytes as u64 / LEAST_SEALED));
+        }
+    }
+
+    /// Members that are not known here, which the model may read all the same: a template, documents, a text that is to be followed.
+    fn extra(&mut self, all: &[(String, Raw)]) {
+        let flags = all.iter().fold(0_usize, |sum, (_, raw)| sum.saturating_add(raw.get().len())) <= ORDINARY;
+        for (name, raw) in all {
+            match name.as_str() {
+                "thoughtSignature" => self.sealed(raw.get().len()),
+                "task_budget" => self.around(TASK_BUDGET),
+                // A conversation that the provider made shorter.
+                "input" if raw.get().contains(ENCRYPTED) => {
+                    let bytes = raw.get().len() as u64;
+                    self.add(Count::estimate(bytes / SEALED, bytes / LEAST_SEALED));
+                }
+                // Another item of it, such as tools that are loaded in its course.
+                "input" => {
+                    self.around(ITEM);
+                    self.text(raw.get());
+                }
+                _ if flags => {}
+                _ => self.perhaps(raw.get()),
+            }
+        }
+    }
+
+    /// More that a provider may add where the text is estimated.
+    fn room(&mut self, tokens: u64) {
+        if self.model.encoding().is_none() {
+            self.add(Count::estimate(0, tokens));
+        }
+    }
+
     /// Text that the provider writes in another way: hundredths.
-    fn text_times(&mut self, text: &str, hundredths: u64) {
+    fn text_times(&mut self, text: &str, hundredths: u8) {
         let count = self.model.text(text, self.budget);
-        let times = |tokens: u64| tokens.saturating_mul(hundredths).div_ceil(100);
+        let times = |tokens: u64| tokens.saturating_mul(hundredths.into()).div_ceil(100);
         self.add(Count::estimate(times(count.likely()), times(count.upper()).max(count.upper()).saturating_add(8)));
+        self.room(count.likely());
     }
 
     fn turn(&mut self, turn: &Turn) {
         let rule = self.model.rule;
-        self.add(Count::Exact(match turn.role {
+        let has_text = |part: &Part| matches!(part, Part::Text { .. });
+        let around = match turn.role {
             Role::System | Role::Developer => rule.system,
+            Role::Assistant if turn.parts.iter().any(has_text) => rule.turn.saturating_add(rule.said.into()),
             _ => rule.turn,
-        }));
+        };
+        self.add(Count::Exact(around.into()));
         if let Some(name) = &turn.name {
             self.add(Count::estimate(1, 2));
             self.text(name);
@@ -181,7 +274,10 @@ impl Sum<'_> {
             Part::Image { source, detail, .. } => self.add(media::image(model, source, detail.as_deref())),
             Part::Document { source, name, context, .. } => {
                 match source {
-                    Source::Text(text) => self.text(text),
+                    Source::Text(text) => {
+                        self.around(rule.document.into());
+                        self.text(text);
+                    }
                     _ => self.add(media::document(model, source)),
                 }
                 for text in [name, context].into_iter().flatten() {
@@ -189,36 +285,47 @@ impl Sum<'_> {
                 }
             }
             Part::Audio { data, .. } => self.add(media::audio(model, data)),
-            Part::ToolCall { name, arguments, .. } => {
-                self.around(rule.call);
+            Part::ToolCall { name, arguments, signature, .. } => {
+                self.sealed(signature.as_ref().map_or(0, String::len));
+                self.around(rule.call.saturating_add(model.responses.into()).into());
                 self.text(name);
                 self.text(arguments);
             }
             Part::ToolResult { parts, .. } => {
-                self.around(rule.result);
+                self.around(rule.result.into());
                 for part in parts {
                     self.part(part);
                 }
             }
-            // Providers leave out what was thought in turns before, or not.
-            Part::Thinking { text, .. } => self.perhaps(text),
-            Part::Redacted { data } => self.add(Count::estimate(0, data.len() as u64)),
+            Part::Thinking { text, signature } => {
+                let text = self.counted(text);
+                let sealed = signature.as_ref().map_or(0, |signature| self.unsealed(signature.len()));
+                // A signature seals all of what is shown a summary of.
+                let likely = (text.likely().saturating_mul(self.thought.into()) / 100).max(sealed);
+                let most = signature.as_ref().map_or(0, |signature| signature.len() as u64 / LEAST_SEALED);
+                self.add(Count::estimate(likely, text.upper().max(most)));
+            }
+            Part::Redacted { data } => self.sealed(data.len()),
             // A film or a sound by its address alone.
-            Part::Other { kind, .. } if kind.starts_with("file") => {
+            Part::Other { kind, .. } if ADDRESSED.iter().any(|known| kind.starts_with(known)) => {
                 self.add(media::document(model, &Source::File(String::new())));
             }
-            Part::Other { raw, .. } => self.text(raw.get()),
+            // Such as tools that are loaded in the course of a conversation.
+            Part::Other { raw, .. } => {
+                self.text(raw.get());
+                self.room(rule.tools.into());
+            }
         }
     }
 
     fn tools(&mut self, request: &Request) {
         let (rule, exact) = (self.model.rule, self.model.encoding().is_some());
         self.around(match &request.tool_choice {
-            Some(ToolChoice::Named(_)) if exact => NAMED,
-            Some(ToolChoice::Required | ToolChoice::Named(_) | ToolChoice::Allowed { .. }) => rule.forced,
+            Some(ToolChoice::Named(_)) if exact && rule.tools_chat == 0 => NAMED,
+            Some(ToolChoice::Required | ToolChoice::Named(_) | ToolChoice::Allowed { .. }) => rule.forced.into(),
             _ => 0,
         });
-        self.around(rule.tool.saturating_mul(request.tools.len() as u64));
+        self.around(u64::from(rule.tool).saturating_mul(request.tools.len() as u64));
         let known = |tool: &&Tool| exact && tool.vendor.is_none();
         let schema = |tool: &Tool| tool.schema.as_ref().map_or(0, |schema| schema.get().len()) as u64;
         let bytes = request.tools.iter().filter(known).map(schema).fold(0, u64::saturating_add);
@@ -227,7 +334,7 @@ impl Sum<'_> {
         if written {
             self.definitions(request, bytes);
         } else {
-            self.around(rule.tools.saturating_add(rule.tools_chat));
+            self.around(rule.tools.saturating_add(rule.tools_chat.into()).into());
         }
         for tool in request.tools.iter().filter(|tool| !(written && known(tool))) {
             let schema = tool.schema.as_ref().map(|schema| schema.get());
@@ -252,7 +359,7 @@ impl Sum<'_> {
         self.add(Count::estimate(0, rest.max(text.len() as u64 / 32).saturating_add(8)));
         let described =
             request.tools.first().is_some_and(|tool| tool.description.as_ref().is_some_and(|d| !d.is_empty()));
-        let more = match (rule.tools_chat, self.model.responses) {
+        let more = match (u64::from(rule.tools_chat), self.model.responses) {
             (0, true) => {
                 less = less.saturating_add(6);
                 0
@@ -263,9 +370,13 @@ impl Sum<'_> {
                 less = less.saturating_add(if request.turns.iter().any(system) { 4 } else { 0 });
                 0
             }
-            (more, responses) => u64::from(described).saturating_add(if responses { 0 } else { more }),
+            (more, true) => {
+                self.add(Count::estimate(0, more));
+                u64::from(described)
+            }
+            (more, false) => u64::from(described).saturating_add(more),
         };
-        self.around(rule.tools.saturating_add(more));
+        self.around(more.saturating_add(rule.tools.into()));
         self.around = self.around.saturating_sub(less);
     }
 }

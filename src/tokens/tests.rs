@@ -341,10 +341,16 @@ fn names_find_their_rules() {
     ] {
         assert_eq!(Model::named(name).encoding(), encoding, "{name}");
     }
-    let first = |name: &str| Model::named(name).rule.names.first().copied().unwrap_or_default();
+    let first = |name: &str| Model::named(name).rule.names;
     assert_eq!(first("anthropic/claude-opus-4.6"), first("claude-sonnet-4-5"));
     assert_ne!(first("claude-opus-4-8"), first("claude-opus-4-5"));
     assert_eq!(first("meta.llama3-2-1b-instruct-v1:0"), first("llama-3.3-70b-versatile"));
+    // Some count otherwise at one provider; its kind is no part of the name.
+    let at = |kind: &str, name: &str| Model::at(kind, name).rule.names;
+    assert_ne!(at("vertex", "gemini-3.5-flash"), at("gemini", "gemini-3.5-flash"));
+    assert_eq!(at("gemini", "gemini-3.5-flash"), first("gemini-3.5-flash"));
+    assert_eq!(at("llamacpp", "qwen3-8b"), first("qwen3-8b"));
+    assert_eq!(at("vertex", "claude-opus-4-6"), first("claude-opus-4-6"));
 }
 
 fn asked(parts: Vec<Part>) -> Request {
@@ -477,6 +483,34 @@ fn images_come_to_what_vendors_publish() {
     }
 }
 
+/// What is behind a signature, instructions that are empty, a document to be cited: each is more than its text.
+#[test]
+fn what_a_provider_reads_or_adds_beyond_the_text_is_counted() {
+    let sealed = |name: &str, thought: &str| {
+        let thinking = Part::Thinking { text: thought.to_owned(), signature: Some("x".repeat(2_000)) };
+        let mut request = asked(vec![Part::text("hi")]);
+        request.turns.push(Turn { role: Role::Assistant, name: None, parts: vec![thinking] });
+        prompt(&request, name)
+    };
+    for name in ["gemini-3-flash", "gpt-5"] {
+        assert!(sealed(name, "").likely() > prompt(&asked(vec![Part::text("hi")]), name).likely() + 150, "{name}");
+    }
+    assert!(sealed("claude-opus-4-5", "").likely() < 20 && sealed("claude-opus-4-5", "").upper() > 600);
+    assert!(sealed("claude-opus-5", &"so be it ".repeat(50)).likely() > 150);
+    let told = |text: &str| {
+        let mut request = asked(vec![Part::text("hi")]);
+        request.turns.insert(0, Turn { role: Role::System, name: None, parts: vec![Part::text(text)] });
+        super::prompt(&request, Model::named("gpt-4o").in_responses(), &mut Budget::CALL.clone()).likely()
+    };
+    assert_eq!(told("") - told("Yes"), 216 - 1);
+    let cited = |citations| {
+        let source = Source::Text("hi".to_owned());
+        asked(vec![Part::Document { source, name: None, context: None, citations, cache: None }])
+    };
+    let [plain, cited] = [None, Some(true)].map(|citations| prompt(&cited(citations), "claude-haiku-4-5").likely());
+    assert_eq!(cited - plain, 527);
+}
+
 #[test]
 fn sounds_and_documents_come_to_their_length() {
     let mut wav = b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0".to_vec();
@@ -486,7 +520,7 @@ fn sounds_and_documents_come_to_their_length() {
     let sound = |data: &str, format: &str, model| {
         prompt(&asked(vec![Part::Audio { data: data.to_owned(), format: format.to_owned() }]), model)
     };
-    assert_eq!(sound(&wav, "wav", "gemini-2.0-flash").likely(), 1 + 320);
+    assert_eq!(sound(&wav, "wav", "gemini-2.0-flash").likely(), 320);
     assert_eq!(sound(&wav, "wav", "gpt-4o-audio-preview").likely(), 3 + 4 + 100);
     assert!(sound(&base64(&[0; 160_000]), "mp3", "gpt-4o-audio-preview").upper() >= 400);
     let document = |source| Part::Document { source, name: None, context: None, citations: None, cache: None };
@@ -494,7 +528,7 @@ fn sounds_and_documents_come_to_their_length() {
     assert_eq!(prompt(&text, "gpt-4o"), Count::Exact(3 + 4 + 4));
     let pdf = Source::Base64 { media_type: "application/pdf".to_owned(), data: base64(&[0; 120_000]) };
     let pages = prompt(&asked(vec![document(pdf)]), "gemini-2.0-flash");
-    assert_eq!(pages.likely(), 1 + 3 * 258);
+    assert_eq!(pages.likely(), 3 * 258);
     assert!(pages.upper() >= 60 * 258);
 }
 

@@ -117,6 +117,8 @@ fn strings(of: &Value<'_>, name: &str, into: &mut Vec<String>) -> Result<(), Err
     Ok(())
 }
 
+const SIGNATURE: &str = "thoughtSignature";
+
 /// A call that waits for its result.
 struct Open {
     id: String,
@@ -147,7 +149,12 @@ fn contents(body: &Value<'_>, request: &mut Request) -> Result<(), Error> {
                         calls = calls.saturating_add(1);
                         call_id("", 0, calls, name)
                     };
-                    (role, parts::part(&one, &mut made)?)
+                    let part = parts::part(&one, &mut made)?;
+                    // No other API has a signature beside a text; what it seals is part of the prompt.
+                    if let (Some(Part::Text { .. }), Some(sealed)) = (&part, get(&one, SIGNATURE)) {
+                        request.extra.push((SIGNATURE.to_owned(), sealed.keep()));
+                    }
+                    (role, part)
                 }
             };
             let Some(part) = part else { continue };
