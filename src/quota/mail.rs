@@ -156,7 +156,7 @@ impl Mail {
         let Some(at) = self.flights.iter().position(|(known, ..)| *known == token) else { return delivered };
         let (_, whole, messages) = self.flights.swap_remove(at);
         let mut rest = body.unwrap_or_default();
-        let mut next = || resp::reply(&mut rest).unwrap_or_else(|_| Reply::Other);
+        let mut next = || resp::reply(&mut rest).unwrap_or(Reply::Other);
         if sender.login.is_some()
             && let Reply::Error(why) = next()
         {

@@ -1,4 +1,4 @@
-use super::host::{Envoy, record};
+use super::host::{Envoy, nanos, record};
 use super::store::Store;
 use super::{action, put_headers, read_body, read_headers, write_body};
 use crate::call::gateway::Gateway;
@@ -12,13 +12,15 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// Filter state by which an attempt finds its call: an id, in this worker's memory.
+/// Filter state by which an attempt finds its call: an id, in this VM's memory.
 pub const CALL: &str = "sluice.call";
 const LOG: &str = "sluice.log";
 
 thread_local! {
     static CALLS: RefCell<BTreeMap<u64, Shared>> = const { RefCell::new(BTreeMap::new()) };
-    static NEXT: Cell<u64> = const { Cell::new(1) };
+    /// Ids go on from the clock at the VM's start, in nanoseconds: while a configuration changes, the gateway's role and a
+    /// provider's may be in two VMs, and neither may find a call of the other's.
+    static NEXT: Cell<u64> = Cell::new(nanos().max(1));
 }
 
 pub fn find(id: u64) -> Option<Shared> {

@@ -43,10 +43,15 @@ fn text(path: Vec<&str>) -> Option<String> {
     String::from_utf8(value).ok().filter(|text| !text.is_empty() && !text.contains(char::is_control))
 }
 
+/// Since 1970.
+pub fn nanos() -> u64 {
+    let now = hostcalls::get_current_time().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    now.and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or(0)
+}
+
 impl Host for Envoy {
     fn now(&self) -> Millis {
-        let now = hostcalls::get_current_time().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        now.and_then(|since| u64::try_from(since.as_millis()).ok()).unwrap_or(0)
+        nanos() / 1_000_000
     }
 
     fn client_left(&self) -> bool {

@@ -2,12 +2,19 @@ use super::host::Envoy;
 use super::{action, put_headers, read_body, read_headers, write_body, write_head};
 use crate::call::attempt::{Attempt, Place};
 use crate::call::{Next, Step};
+use crate::http::Reply;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, MapType};
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// Filter state by which the route finds the cluster of the next attempt: a header would reach the provider.
 const CLUSTER: &str = "sluice.cluster";
+
+thread_local! {
+    /// That calls came from another VM.
+    static TOLD: Cell<bool> = const { Cell::new(false) };
+}
 
 pub struct ProviderContext {
     /// What every attempt in this cluster reaches, by the role's own configuration.
@@ -60,9 +67,16 @@ fn text(path: &[&str]) -> Option<String> {
 impl ProviderContext {
     pub fn request_headers(&mut self) -> Action {
         let id = hostcalls::get_property(vec![super::gateway::CALL]).ok().flatten();
-        let id = id.and_then(|id| id.try_into().ok()).map(u64::from_le_bytes);
         // A request that did not come through a gateway is none of ours.
-        let Some(call) = id.and_then(super::gateway::find) else { return Action::Continue };
+        let Some(id) = id.and_then(|id| id.try_into().ok()).map(u64::from_le_bytes) else { return Action::Continue };
+        let Some(call) = super::gateway::find(id) else {
+            // Its gateway is in another VM: while a configuration changes, or for good if the VMs differ. It would go out as the
+            // client sent it, and nothing would be counted.
+            if !TOLD.replace(true) {
+                log::error!("sluice: calls are refused: their gateway is in another VM than this cluster");
+            }
+            return action(Next::Reply(Reply::json(502, Vec::new())));
+        };
         let (attempt, step) = Attempt::start(&call, &self.place(), &Envoy);
         self.attempt = attempt;
         put_headers(MapType::HttpRequestHeaders, &step);

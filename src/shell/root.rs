@@ -68,6 +68,7 @@ impl RootContext for Root {
                     all.push(Rc::downgrade(&policy));
                 });
                 let store = policy.store.is_some().then(|| Store::new(Rc::clone(&policy), self.context));
+                store.iter().for_each(|store| store.begin());
                 self.role = Configured::Gateway(policy, store);
                 true
             }

@@ -1,7 +1,7 @@
 //! The store of limits, as a worker reaches it: posts go from the root context, which outlives the calls that wait for them.
 
 use super::gateway::Stream;
-use super::host::{Envoy, record};
+use super::host::{Envoy, nanos, record};
 use super::{put_headers, read_body, send};
 use crate::call::{Brought, Fleet, Next};
 use crate::config::Policy;
@@ -12,7 +12,7 @@ use proxy_wasm::types::{BufferType, MapType};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 /// Between looks at what is due.
 const SLOW: Duration = Duration::from_millis(250);
@@ -24,7 +24,7 @@ const LOOKS: usize = 2000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pace {
-    /// No call has come: the main thread's never do, and it cannot reach the store.
+    /// Nothing is looked for until a call comes.
     Still,
     Slow,
     Fast,
@@ -47,12 +47,16 @@ pub struct Store {
     fleet: RefCell<Fleet>,
     waiting: RefCell<BTreeMap<u32, Rc<RefCell<Stream>>>>,
     pace: Cell<Pace>,
+    /// This is a worker: a call has come, or the store has answered. The main thread cannot reach the store, and must not ask it for
+    /// what the workers have to tell.
+    works: Cell<bool>,
 }
 
 impl Store {
     pub fn new(policy: Rc<Policy>, root: u32) -> Rc<Self> {
         let (fleet, waiting) = (RefCell::default(), RefCell::default());
-        let store = Rc::new(Self { policy, root, fleet, waiting, pace: Cell::new(Pace::Still) });
+        let store =
+            Rc::new(Self { policy, root, fleet, waiting, pace: Cell::new(Pace::Still), works: Cell::new(false) });
         STORES.with_borrow_mut(|all| {
             all.retain(|known| known.strong_count() > 0);
             all.push(Rc::downgrade(&store));
@@ -70,8 +74,14 @@ impl Store {
         }
     }
 
+    /// The configuration is loaded: what the one before has not told is told, though no call may come.
+    pub fn begin(&self) {
+        self.go(Pace::Slow);
+    }
+
     /// At the ends of what a call does: messages leave soon.
     pub fn add(&self, messages: Vec<Message>) {
+        self.works.set(true);
         let mut fleet = self.fleet.borrow_mut();
         fleet.mail.add(messages);
         self.go(if fleet.mail.is_due() { Pace::Fast } else { Pace::Slow });
@@ -119,9 +129,10 @@ impl Store {
         let body = if answered { read_body(BufferType::HttpCallResponseBody, 0, size) } else { Vec::new() };
         let body = answered.then_some(body);
         let brought = self.fleet.borrow_mut().delivered(token, body.as_deref(), &self.policy, &Envoy);
-        tell(brought);
-        self.run();
-        self.add(Vec::new());
+        if self.hears(answered, brought) {
+            self.run();
+            self.add(Vec::new());
+        }
     }
 
     /// Sends what there is and lets go on who can. In the root context.
@@ -149,9 +160,28 @@ impl Store {
             let timeout = Duration::from_millis(redis.timeout);
             match hostcalls::dispatch_http_call(&redis.cluster, headers, Some(&body), Vec::new(), timeout) {
                 Ok(token) => self.fleet.borrow_mut().sent(token, messages),
-                Err(_) => tell(self.fleet.borrow_mut().lost(&messages, Envoy.now())),
+                Err(_) => {
+                    let brought = self.fleet.borrow_mut().lost(&messages, Envoy.now());
+                    if !self.hears(false, brought) {
+                        return;
+                    }
+                }
             }
         }
+    }
+
+    /// Whether this goes on: where nothing has shown yet that the store can be reached from here, one failure ends it.
+    fn hears(&self, answered: bool, brought: Brought) -> bool {
+        let works = self.works.get() || answered;
+        if works {
+            tell(brought);
+        } else {
+            self.pace.set(Pace::Still);
+            if hostcalls::set_tick_period(Duration::ZERO).is_err() {
+                log::error!("Envoy did not take the tick's period");
+            }
+        }
+        works
     }
 
     fn wake(&self, context: u32, failed: bool) {
@@ -181,9 +211,7 @@ fn tell(brought: Brought) {
 pub fn seed() -> Vec<u8> {
     let mut seed = hostcalls::get_property(vec!["node", "id"]).ok().flatten().unwrap_or_default();
     for _ in 0..LOOKS {
-        let now = hostcalls::get_current_time().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        let now = now.map_or(0, |since| since.as_nanos());
-        seed.extend_from_slice(&now.to_le_bytes());
+        seed.extend_from_slice(&nanos().to_le_bytes());
     }
     seed
 }
