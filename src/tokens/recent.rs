@@ -7,8 +7,8 @@ use std::cell::Cell;
 /// Longest piece that is remembered.
 pub const LONGEST: usize = 14;
 
-/// Pieces that are remembered, as a power of two: 128 KB.
-const BITS: u32 = 13;
+/// Pieces that are remembered, as a power of two: 256 KB.
+const BITS: u32 = 14;
 const PLACES: usize = 1 << BITS;
 
 /// The bytes of a piece, its length and its encoding: 120 bits. Above them what it comes to.
