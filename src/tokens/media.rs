@@ -26,6 +26,13 @@ pub(super) enum Media {
     Llama4,
 }
 
+impl Media {
+    /// Of open models.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Generic | Self::Pixtral | Self::Llama4)
+    }
+}
+
 /// Of an image whose size is not known.
 const TYPICAL: (u64, u64) = (1024, 1024);
 
@@ -45,7 +52,7 @@ pub(super) fn image(model: Model, source: &Source, detail: Option<&str>) -> Coun
 /// Little room where a vendor's rule is published; where none is, as many as any family has of patches.
 fn widest(model: Model, size: (u64, u64), likely: u64) -> u64 {
     match model.rule.media {
-        Media::Generic | Media::Llama4 | Media::Pixtral => likely.max(patches(size)),
+        open if open.is_open() => likely.max(patches(size)),
         // One tile more.
         Media::Gemini => likely.saturating_add(258),
         _ => likely.saturating_add(likely / 64).saturating_add(8),

@@ -116,13 +116,13 @@ pub(super) struct Rule {
     /// Once a call.
     pub base: u16,
     /// Each turn but the system's.
-    pub turn: u16,
+    pub turn: u8,
     /// Each turn more in which the model said something.
     pub said: u8,
     /// Each turn of the system's or the developer's.
-    pub system: u16,
+    pub system: u8,
     /// If the model is told to think for so many tokens, or to some effort.
-    pub thinking: u16,
+    pub thinking: u8,
     /// If it is told to think as it sees fit.
     pub adaptive: u8,
     /// Hundredths: what was thought in turns before. 0: only where a tool's result is all that follows.
@@ -137,23 +137,29 @@ pub(super) struct Rule {
     /// Once if there are tools; more in a chat call; more if one must be called; each tool.
     pub tools: u16,
     pub tools_chat: u8,
-    pub forced: u16,
-    pub tool: u16,
-    pub call: u16,
-    pub result: u16,
+    pub forced: u8,
+    pub tool: u8,
+    pub call: u8,
+    pub result: u8,
     /// Once if the answer must fit a schema.
-    pub format: u16,
-    /// Asks for JSON in words.
-    pub json: bool,
+    pub format: u8,
     /// Hundredths: a tool's name, description and schema; an answer's schema.
     pub tool_text: u8,
     pub format_text: u8,
     pub weights: &'static Weights,
 }
 
-/// `fixed`: base, turn, system, thinking, tools, forced, tool, call, result, format. `text`: tools, format.
-const fn rule(names: &'static str, media: Media, fixed: [u16; 10], text: [u8; 2], weights: &'static Weights) -> Rule {
-    let [base, turn, system, thinking, tools, forced, tool, call, result, format] = fixed;
+/// `once`: base, tools. `each`: turn, system, thinking, forced, tool, call, result, format. `text`: tools, format.
+const fn rule(
+    names: &'static str,
+    media: Media,
+    once: [u16; 2],
+    each: [u8; 8],
+    text: [u8; 2],
+    weights: &'static Weights,
+) -> Rule {
+    let [base, tools] = once;
+    let [turn, system, thinking, forced, tool, call, result, format] = each;
     let [tool_text, format_text] = text;
     Rule {
         names,
@@ -178,15 +184,14 @@ const fn rule(names: &'static str, media: Media, fixed: [u16; 10], text: [u8; 2]
         call,
         result,
         format,
-        json: matches!(media, Generic | Llama4 | Pixtral),
         tool_text,
         format_text,
         weights,
     }
 }
 
-const fn exact(names: &'static str, encoding: Encoding, media: Media, fixed: [u16; 10]) -> Rule {
-    let mut rule = rule(names, media, fixed, [100, 85], &families::OTHER);
+const fn exact(names: &'static str, encoding: Encoding, media: Media, once: [u16; 2], each: [u8; 8]) -> Rule {
+    let mut rule = rule(names, media, once, each, [100, 85], &families::OTHER);
     rule.encoding = Some(encoding);
     // From gpt-5 on a chat call with tools has so many tokens more than the same call to the Responses API.
     if let (2, OpenAi) = (rule.base, media) {
@@ -202,33 +207,37 @@ use Media::{Anthropic, AnthropicLarge, Gemini, Gemini3, Generic, Llama4, OpenAi,
 /// The first that fits. Fitted to half of the recorded calls, or to published templates where there are few; towards too much.
 static RULES: &[Rule] = &[
     // Exact: 3 + Σ(3 + role + content), the constant 2 from o1 and gpt-5 on.
-    exact("gpt-oss", O200k, Generic, [66, 5, 5, 0, 12, 5, 10, 2, 4, 72]),
-    Rule { unsaid: 216, ..exact("gpt-4o chatgpt-4o gpt-4.1 gpt-4.5", O200k, OpenAi, [3, 4, 4, 0, 9, 0, 0, 3, 4, 10]) },
-    Rule { said: 2, patches: [120, 120], ..exact("bedrock/gpt-5", O200k, OpenAi, [2, 4, 4, 0, 14, 0, 0, 7, 7, 24]) },
-    Rule { said: 2, patches: [120, 120], ..exact("gpt-5.5", O200k, OpenAi, [2, 4, 4, 0, 8, 0, 0, 7, 7, 24]) },
+    exact("gpt-oss", O200k, Generic, [66, 12], [5, 5, 0, 5, 10, 2, 4, 72]),
+    Rule {
+        unsaid: 216,
+        ..exact("gpt-4o chatgpt-4o gpt-4.1 gpt-4.5", O200k, OpenAi, [3, 9], [4, 4, 0, 0, 0, 3, 4, 10])
+    },
+    Rule { said: 2, patches: [120, 120], ..exact("bedrock/gpt-5", O200k, OpenAi, [2, 14], [4, 4, 0, 0, 0, 7, 7, 24]) },
+    Rule { said: 2, patches: [120, 120], ..exact("gpt-5.5", O200k, OpenAi, [2, 8], [4, 4, 0, 0, 0, 7, 7, 24]) },
     Rule {
         said: 2,
         patches: [120, 120],
-        ..exact("gpt-5.4 gpt-5.6 gpt-6", O200k, OpenAi, [2, 4, 4, 0, 8, 0, 0, 7, 7, 10])
+        ..exact("gpt-5.4 gpt-5.6 gpt-6", O200k, OpenAi, [2, 8], [4, 4, 0, 0, 0, 7, 7, 10])
     },
-    Rule { said: 2, patches: [0, 120], ..exact("gpt-5", O200k, OpenAi, [2, 4, 4, 0, 8, 0, 0, 7, 7, 10]) },
-    exact("o1-", O200k, OpenAi, [2, 8, 8, 0, 8, 0, 0, 7, 7, 10]),
+    Rule { said: 2, patches: [0, 120], ..exact("gpt-5", O200k, OpenAi, [2, 8], [4, 4, 0, 0, 0, 7, 7, 10]) },
+    exact("o1-", O200k, OpenAi, [2, 8], [8, 8, 0, 0, 0, 7, 7, 10]),
     Rule {
         unsaid: 59,
         patches: [0, 172],
-        ..exact("o1 o3 o4 codex computer-use", O200k, OpenAi, [2, 4, 4, 0, 8, 0, 0, 7, 7, 10])
+        ..exact("o1 o3 o4 codex computer-use", O200k, OpenAi, [2, 8], [4, 4, 0, 0, 0, 7, 7, 10])
     },
-    exact("gpt-4 gpt-3.5 gpt-35 text-embedding", Cl100k, OpenAi, [3, 4, 4, 0, 9, 0, 0, 3, 4, 10]),
+    exact("gpt-4 gpt-3.5 gpt-35 text-embedding", Cl100k, OpenAi, [3, 9], [4, 4, 0, 0, 0, 3, 4, 10]),
     Rule {
         thought: 100,
         document: 33,
         cited: 832,
         adaptive: 3,
         ..rule(
-            "claude-opus-4-7 claude-opus-4-8 claude-opus-4-9 claude-opus-4.7 claude-opus-4.8 claude-opus-4.9 \
-claude-opus-5 claude-sonnet-5 claude-haiku-5 claude-fable claude-mythos",
+            "opus-4-7 opus-4-8 opus-4-9 opus-4.7 opus-4.8 opus-4.9 \
+opus-5 sonnet-5 haiku-5 fable mythos",
             AnthropicLarge,
-            [4, 3, 1, 3, 370, 90, 1, 12, 32, 111],
+            [4, 370],
+            [3, 1, 3, 90, 1, 12, 32, 111],
             [107, 140],
             &families::CLAUDE_4_7,
         )
@@ -238,10 +247,11 @@ claude-opus-5 claude-sonnet-5 claude-haiku-5 claude-fable claude-mythos",
         cited: 527,
         adaptive: 14,
         ..rule(
-            "claude-sonnet-4-5 claude-sonnet-4-6 claude-sonnet-4.5 claude-sonnet-4.6 claude-haiku-4 \
-claude-opus-4-5 claude-opus-4-6 claude-opus-4.5 claude-opus-4.6",
+            "sonnet-4-5 sonnet-4-6 sonnet-4.5 sonnet-4.6 haiku-4 \
+opus-4-5 opus-4-6 opus-4.5 opus-4.6",
             Anthropic,
-            [5, 3, 1, 28, 508, 112, 1, 0, 51, 111],
+            [5, 508],
+            [3, 1, 28, 112, 1, 0, 51, 111],
             [107, 140],
             &families::CLAUDE,
         )
@@ -250,86 +260,91 @@ claude-opus-4-5 claude-opus-4-6 claude-opus-4.5 claude-opus-4.6",
         document: 33,
         cited: 527,
         ..rule(
-            "claude-3-7 claude-3.7 claude-3-5-sonnet claude-3.5-sonnet claude-sonnet-4 claude-opus-4",
+            "claude-3-7 claude-3.7 claude-3-5-sonnet claude-3.5-sonnet sonnet-4 opus-4",
             Anthropic,
-            [5, 3, 1, 28, 313, 0, 31, 12, 50, 111],
+            [5, 313],
+            [3, 1, 28, 0, 31, 12, 50, 111],
             [80, 140],
             &families::CLAUDE,
         )
     },
-    rule("claude", Anthropic, [5, 3, 1, 28, 264, 0, 31, 12, 50, 111], [80, 140], &families::CLAUDE),
-    rule("gemini-2.0 gemini-1 gemma", Gemini, [0, 0, 0, 0, 0, 0, 3, 0, 0, 0], [30, 0], &families::GEMINI),
+    rule("claude", Anthropic, [5, 264], [3, 1, 28, 0, 31, 12, 50, 111], [80, 140], &families::CLAUDE),
+    rule("gemini-2.0 gemini-1 gemma", Gemini, [0, 0], [0, 0, 0, 0, 3, 0, 0, 0], [30, 0], &families::GEMINI),
     // Vertex AI counts less of tools, and of the first of these models nothing that is sealed.
-    rule("vertex/gemini-3-", Gemini3, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0], [15, 0], &families::GEMINI),
-    rule("vertex/gemini-2", Gemini, [0, 0, 0, 0, 0, 0, 0, 0, 6, 0], [82, 0], &families::GEMINI),
+    rule("vertex/gemini-3-", Gemini3, [0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [15, 0], &families::GEMINI),
+    rule("vertex/gemini-2", Gemini, [0, 0], [0, 0, 0, 0, 0, 0, 6, 0], [82, 0], &families::GEMINI),
     Rule {
         sealed: [44, 20],
-        ..rule("vertex/gemini", Gemini3, [0, 0, 0, 0, 0, 0, 0, 0, 6, 0], [82, 0], &families::GEMINI)
+        ..rule("vertex/gemini", Gemini3, [0, 0], [0, 0, 0, 0, 0, 0, 6, 0], [82, 0], &families::GEMINI)
     },
-    rule("openrouter/gemini-2.5", Gemini, [0, 0, 0, 0, 0, 5, 0, 0, 46, 0], [119, 0], &families::GEMINI),
+    rule("openrouter/gemini-2.5", Gemini, [0, 0], [0, 0, 0, 5, 0, 0, 46, 0], [119, 0], &families::GEMINI),
     Rule {
         sealed: [44, 15],
-        ..rule("gemini-2.5", Gemini, [1, 0, 1, 0, 1, 0, 8, 0, 20, 0], [90, 0], &families::GEMINI)
+        ..rule("gemini-2.5", Gemini, [1, 1], [0, 1, 0, 0, 8, 0, 20, 0], [90, 0], &families::GEMINI)
     },
-    Rule { sealed: [44, 21], ..rule("gemini", Gemini3, [1, 0, 1, 0, 4, 5, 2, 0, 6, 0], [110, 0], &families::GEMINI) },
+    Rule { sealed: [44, 21], ..rule("gemini", Gemini3, [1, 4], [0, 1, 0, 5, 2, 0, 6, 0], [110, 0], &families::GEMINI) },
     // Bedrock's.
-    rule("meta.llama4", Llama4, [6, 4, 4, 0, 110, 0, 5, 15, 15, 0], [100, 0], &families::LLAMA_4),
-    rule("llama-4 llama4", Llama4, [6, 4, 4, 0, 660, 0, 5, 10, 10, 0], [100, 0], &families::LLAMA_4),
-    rule("llama-2 llama2", Generic, [2, 8, 6, 0, 250, 0, 15, 12, 12, 0], [115, 0], &families::MISTRAL_V3),
+    rule("meta.llama4", Llama4, [6, 110], [4, 4, 0, 0, 5, 15, 15, 0], [100, 0], &families::LLAMA_4),
+    rule("llama-4 llama4", Llama4, [6, 660], [4, 4, 0, 0, 5, 10, 10, 0], [100, 0], &families::LLAMA_4),
+    rule("llama-2 llama2", Generic, [2, 250], [8, 6, 0, 0, 15, 12, 12, 0], [115, 0], &families::MISTRAL_V3),
     // Told when its knowledge ends before the call begins.
     rule(
         "llama-3. llama3. llama3-1 llama3-2 llama3-3 llama-3-1 llama-3-2 llama-3-3",
         Generic,
-        [30, 5, 0, 0, 100, 0, 5, 10, 10, 0],
+        [30, 100],
+        [5, 0, 0, 0, 5, 10, 10, 0],
         [130, 0],
         &families::LLAMA_3,
     ),
-    rule("llama", Generic, [5, 5, 5, 0, 100, 0, 5, 10, 10, 0], [130, 0], &families::LLAMA_3),
-    rule("nova-2", Generic, [5, 3, 3, 0, 855, 0, 8, 12, 12, 0], [120, 0], &families::COMMON),
-    Rule { said: 6, ..rule("nova", Generic, [0, 0, 1, 0, 350, 75, 30, 0, 32, 0], [60, 0], &families::COMMON) },
+    rule("llama", Generic, [5, 100], [5, 5, 0, 0, 5, 10, 10, 0], [130, 0], &families::LLAMA_3),
+    rule("nova-2", Generic, [5, 855], [3, 3, 0, 0, 8, 12, 12, 0], [120, 0], &families::COMMON),
+    Rule { said: 6, ..rule("nova", Generic, [0, 350], [0, 1, 0, 75, 30, 0, 32, 0], [60, 0], &families::COMMON) },
     rule(
         "mixtral mistral-7b mistral-large-24 pixtral-large codestral-24",
         Pixtral,
-        [5, 4, 2, 0, 0, 0, 26, 8, 4, 0],
+        [5, 0],
+        [4, 2, 0, 0, 26, 8, 4, 0],
         [115, 0],
         &families::MISTRAL_V3,
     ),
     // The small ones are told more before the call begins.
     Rule {
         thought: 100,
-        ..rule("mistral-small magistral", Generic, [13, 2, 2, 0, 0, 0, 26, 5, 3, 0], [105, 0], &families::MISTRAL)
+        ..rule("mistral-small magistral", Generic, [13, 0], [2, 2, 0, 0, 26, 5, 3, 0], [105, 0], &families::MISTRAL)
     },
-    rule("pixtral", Pixtral, [2, 2, 2, 0, 0, 0, 26, 5, 3, 0], [105, 0], &families::MISTRAL),
+    rule("pixtral", Pixtral, [2, 0], [2, 2, 0, 0, 26, 5, 3, 0], [105, 0], &families::MISTRAL),
     rule(
         "mistral ministral codestral devstral",
         Generic,
-        [2, 2, 2, 0, 0, 0, 26, 5, 3, 0],
+        [2, 0],
+        [2, 2, 0, 0, 26, 5, 3, 0],
         [105, 0],
         &families::MISTRAL,
     ),
-    rule("deepseek-v4", Generic, [81, 2, 0, 0, 235, 0, 6, 25, 25, 0], [130, 0], &families::DEEPSEEK),
-    rule("deepseek", Generic, [3, 2, 1, 0, 160, 0, 20, 35, 25, 0], [130, 0], &families::DEEPSEEK),
-    rule("qwen-3-coder qwen3-coder", Generic, [4, 5, 5, 0, 240, 0, 0, 15, 8, 0], [110, 0], &families::QWEN),
-    rule("qwen", Generic, [7, 5, 5, 0, 115, 0, 15, 20, 8, 0], [105, 0], &families::QWEN),
-    rule("command-r7b", Generic, [490, 5, 25, 0, 910, 0, 10, 25, 25, 0], [130, 0], &families::COMMON),
+    rule("deepseek-v4", Generic, [81, 235], [2, 0, 0, 0, 6, 25, 25, 0], [130, 0], &families::DEEPSEEK),
+    rule("deepseek", Generic, [3, 160], [2, 1, 0, 0, 20, 35, 25, 0], [130, 0], &families::DEEPSEEK),
+    rule("qwen-3-coder qwen3-coder", Generic, [4, 240], [5, 5, 0, 0, 0, 15, 8, 0], [110, 0], &families::QWEN),
+    rule("qwen", Generic, [7, 115], [5, 5, 0, 0, 15, 20, 8, 0], [105, 0], &families::QWEN),
+    rule("command-r7b", Generic, [490, 910], [5, 25, 0, 0, 10, 25, 25, 0], [130, 0], &families::COMMON),
     // What reasons is told more of it.
     Rule {
         thought: 100,
-        ..rule("command-a-reasoning", Generic, [1330, 5, 4, 0, 660, 0, 10, 25, 25, 0], [130, 0], &families::COMMON)
+        ..rule("command-a-reasoning", Generic, [1330, 660], [5, 4, 0, 0, 10, 25, 25, 0], [130, 0], &families::COMMON)
     },
     rule(
         "command-a command-r-08 command-r-plus-08",
         Generic,
-        [195, 5, 4, 0, 660, 0, 10, 25, 25, 0],
+        [195, 660],
+        [5, 4, 0, 0, 10, 25, 25, 0],
         [130, 0],
         &families::COMMON,
     ),
-    rule("command", Generic, [62, 5, 4, 0, 795, 0, 10, 25, 25, 0], [130, 0], &families::COMMON),
-    rule("openrouter/glm-4", Generic, [5, 4, 2, 0, 110, 0, 10, 15, 8, 0], [110, 0], &families::COMMON),
-    Rule { thought: 60, ..rule("glm-5", Generic, [9, 4, 2, 0, 110, 0, 10, 15, 8, 0], [110, 0], &families::COMMON) },
-    Rule { thought: 60, ..rule("glm", Generic, [1, 4, 2, 0, 110, 0, 10, 15, 8, 0], [110, 0], &families::COMMON) },
-    rule("kimi", Generic, [2, 6, 4, 0, 30, 0, 15, 10, 10, 0], [140, 0], &families::COMMON),
+    rule("command", Generic, [62, 795], [5, 4, 0, 0, 10, 25, 25, 0], [130, 0], &families::COMMON),
+    rule("openrouter/glm-4", Generic, [5, 110], [4, 2, 0, 0, 10, 15, 8, 0], [110, 0], &families::COMMON),
+    Rule { thought: 60, ..rule("glm-5", Generic, [9, 110], [4, 2, 0, 0, 10, 15, 8, 0], [110, 0], &families::COMMON) },
+    Rule { thought: 60, ..rule("glm", Generic, [1, 110], [4, 2, 0, 0, 10, 15, 8, 0], [110, 0], &families::COMMON) },
+    rule("kimi", Generic, [2, 30], [6, 4, 0, 0, 15, 10, 10, 0], [140, 0], &families::COMMON),
 ];
 
 /// A name that says nothing.
-static OTHER: Rule = rule("", Generic, [10, 5, 4, 32, 100, 0, 15, 20, 15, 0], [115, 0], &families::OTHER);
+static OTHER: Rule = rule("", Generic, [10, 100], [5, 4, 32, 0, 15, 20, 15, 0], [115, 0], &families::OTHER);

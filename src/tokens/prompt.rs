@@ -107,12 +107,12 @@ fn count(request: &Request, model: Model, budget: &mut Budget, shared: Option<&m
             // Where the API has none, its place is taken by a tool or by words.
             sum.room(FORMAT.saturating_add(rule.tools.into()));
         }
-        Some(Format::JsonObject) if rule.json => sum.around(JSON),
+        Some(Format::JsonObject) if rule.media.is_open() => sum.around(JSON),
         _ => {}
     }
     sum.extra(&request.extra);
     match request.reasoning.as_ref().filter(|how| how.effort != Some(Effort::None)) {
-        Some(how) => sum.around(if how.adaptive { rule.adaptive.into() } else { rule.thinking }.into()),
+        Some(how) => sum.around(if how.adaptive { rule.adaptive } else { rule.thinking }.into()),
         None => sum.room(rule.thinking.into()),
     }
     sum.room(u64::from(rule.base.div_ceil(BASE_ROOM)).saturating_add(ROOM));
@@ -231,10 +231,14 @@ impl Sum<'_> {
         let has_text = |part: &Part| matches!(part, Part::Text { .. });
         let around = match turn.role {
             Role::System | Role::Developer => rule.system,
-            Role::Assistant if turn.parts.iter().any(has_text) => rule.turn.saturating_add(rule.said.into()),
+            Role::Assistant if turn.parts.iter().any(has_text) => rule.turn.saturating_add(rule.said),
             _ => rule.turn,
         };
         self.add(Count::Exact(around.into()));
+        // Recorded calls to the Responses API have a token more now and then.
+        if self.model.responses && turn.role == Role::Assistant {
+            self.add(Count::estimate(0, 1));
+        }
         if let Some(name) = &turn.name {
             self.add(Count::estimate(1, 2));
             self.text(name);
@@ -299,11 +303,10 @@ impl Sum<'_> {
             }
             Part::Thinking { text, signature } => {
                 let text = self.counted(text);
-                let sealed = signature.as_ref().map_or(0, |signature| self.unsealed(signature.len()));
+                let bytes = signature.as_ref().map_or(0, String::len);
                 // A signature seals all of what is shown a summary of.
-                let likely = (text.likely().saturating_mul(self.thought.into()) / 100).max(sealed);
-                let most = signature.as_ref().map_or(0, |signature| signature.len() as u64 / LEAST_SEALED);
-                self.add(Count::estimate(likely, text.upper().max(most)));
+                let likely = (text.likely().saturating_mul(self.thought.into()) / 100).max(self.unsealed(bytes));
+                self.add(Count::estimate(likely, text.upper().max(bytes as u64 / LEAST_SEALED)));
             }
             Part::Redacted { data } => self.sealed(data.len()),
             // A film or a sound by its address alone.
