@@ -108,6 +108,8 @@ pub struct Fleet {
     ledger: Letters,
     /// When it failed last; 0: it answers.
     failed: Millis,
+    /// Its clock was another when it was last asked.
+    skewed: bool,
     swept: Millis,
 }
 
@@ -116,6 +118,10 @@ const SWEEP: Millis = 250;
 
 /// It answers again once it has not failed for so long: an outage of a part of it is told once.
 const QUIET: Millis = 2000;
+
+/// How far clocks may be apart. Each window is counted once for all, whatever their clocks; but whoever is in another one by
+/// its own has that one's budget at the same time.
+const APART: Millis = 10_000;
 
 const SILENT: &str = "it does not answer";
 
@@ -167,6 +173,17 @@ impl Fleet {
         let delivered = self.mail.delivered(token, body, &sender);
         let why = if body.is_some() { delivered.error.as_deref() } else { Some(SILENT) };
         let mut brought = self.told(why, now);
+        let off = delivered.time.map_or(0, |time| time.abs_diff(now));
+        if off >= APART {
+            brought.samples.push(telemetry::store("skewed"));
+            if !std::mem::replace(&mut self.skewed, true) {
+                brought
+                    .notes
+                    .push(["this clock and the store's differ by seconds: ", &(off / 1000).to_string()].concat());
+            }
+        } else if delivered.time.is_some() {
+            self.skewed = false;
+        }
         let quota = Quota::new(Table::of(host, policy.limits.pages));
         for (message, answer) in &delivered.answers {
             brought.apply(message, answer, &quota, policy, now);

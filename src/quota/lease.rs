@@ -196,9 +196,10 @@ impl Lease {
     /// A message whose time has come: one that was not answered, a lease that runs low, one that has to be renewed or
     /// is not used, or something to tell.
     pub fn due(&mut self, slot: Slot, taken: u64, now: Millis) -> Option<Message> {
-        let age = now.saturating_sub(self.synced);
+        // A clock that was set back makes what it knows old, not new.
+        let age = now.abs_diff(self.synced);
         if let Some(pending) = self.pending {
-            return (now.saturating_sub(pending.sent) >= RETRY).then(|| self.message(slot, now));
+            return (now.abs_diff(pending.sent) >= RETRY).then(|| self.message(slot, now));
         }
         // What a rare call leaves is given back soon.
         let pause = if self.size > 0 { ADMIT >> 1 } else { ADMIT >> 4 };
@@ -257,7 +258,9 @@ impl Lease {
             (stays, 0)
         } else {
             let left = end.saturating_sub(now).saturating_add(RECLAIM);
-            (left, left.saturating_add(RECLAIM))
+            // Others' windows may end later by their clocks: by a window's length, or they are in another one.
+            let apart = end.saturating_sub(start).min(RECLAIM_TOTAL);
+            (left.saturating_add(apart), left.saturating_add(RECLAIM).saturating_add(apart))
         };
         Message { slot, start, seq, born, total, acked, have, need, want, limit, lease_ms, keep_ms }
     }

@@ -62,6 +62,8 @@ pub struct Delivered {
     pub answers: Vec<(Message, Answer)>,
     /// Why some or all of it was not answered.
     pub error: Option<String>,
+    /// The store's clock.
+    pub time: Option<Millis>,
 }
 
 impl Mail {
@@ -137,6 +139,7 @@ impl Mail {
             // It is known once it has been run.
             sha = Some(SCRIPT_SHA1);
         }
+        resp::time(&mut body);
         resp::quit(&mut body);
         Some((body, messages))
     }
@@ -178,6 +181,12 @@ impl Mail {
                     delivered.error.get_or_insert_with(|| reply.why());
                 }
             }
+        }
+        if let Reply::Words(words) = next()
+            && let Some(seconds) =
+                words.first().and_then(|seconds| std::str::from_utf8(seconds).ok()?.parse::<u64>().ok())
+        {
+            delivered.time = Some(seconds.saturating_mul(1000));
         }
         delivered
     }

@@ -123,6 +123,11 @@ pub fn login(out: &mut Vec<u8>, user: &str, password: &str) {
     word(out, password.as_bytes());
 }
 
+/// Asks what time it is: seconds and what is beyond them, as a list.
+pub fn time(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"*1\r\n$4\r\nTIME\r\n");
+}
+
 /// The end: Redis closes the connection after it.
 pub fn quit(out: &mut Vec<u8>) {
     out.extend_from_slice(b"*1\r\n$4\r\nQUIT\r\n");

@@ -217,6 +217,29 @@ fn an_outage_is_told_once_and_so_is_its_end() {
 }
 
 #[test]
+fn a_clock_that_is_not_the_stores_is_told_once() {
+    let mut worker = Worker::new(calls(10), json!("deny"));
+    let mut brought = |ahead: i64| {
+        worker.ask();
+        let messages = worker.post();
+        let time = (worker.host.now() / 1000).checked_add_signed(ahead).unwrap().to_string();
+        let body = format!(
+            "*7\r\n:1\r\n:{}\r\n:0\r\n:1\r\n:1\r\n:0\r\n:0\r\n*2\r\n${}\r\n{time}\r\n$1\r\n7\r\n+OK\r\n",
+            messages[0].seq,
+            time.len()
+        );
+        let brought = worker.fleet.delivered(worker.tokens, Some(body.as_bytes()), &worker.policy, &worker.host);
+        (brought.samples.iter().any(|sample| sample.name.to_string().ends_with("=skewed")), brought.notes)
+    };
+    assert_eq!(brought(2), (false, vec![]));
+    let note = "this clock and the store's differ by seconds: 3600".to_owned();
+    assert_eq!(brought(-3600), (true, vec![note]));
+    assert_eq!(brought(-3601), (true, vec![]));
+    assert_eq!(brought(0), (false, vec![]));
+    assert_eq!(brought(30).1.len(), 1);
+}
+
+#[test]
 fn the_ledger_is_told_to_the_store_also_where_no_limit_is_counted_there() {
     let local = json!([{"name": "calls", "unit": "requests", "amount": 9, "window": "1h", "store": "local"}]);
     let mut worker = Worker::new(local, json!("deny"));
