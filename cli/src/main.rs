@@ -196,7 +196,15 @@ fn checked(args: &Check) -> Result<ExitCode, String> {
     };
     let (mut out, mut failed) = (String::new(), false);
     for file in &args.files {
-        let text = text::read(file)?;
+        let text = match text::read(file) {
+            Ok(text) => text,
+            // The others are checked all the same.
+            Err(message) => {
+                failed = true;
+                let _ = writeln!(std::io::stderr(), "{message}");
+                continue;
+            }
+        };
         let shown = if file == "-" { "stdin" } else { file };
         match check::file(file, &text, strictness) {
             Ok(report) => failed |= text::report(shown, &report, args.quiet, args.strict, &mut out),

@@ -138,6 +138,12 @@ fn a_check_ends_with_1_for_problems_and_with_strict_for_warnings() {
     assert_eq!(sluice(&["check", "--strict", "envoy/envoy.yaml"], "", &set).status, 0);
     let two = sluice(&["check", "--no-env", "envoy/envoy.yaml", "Cargo.toml", "nothing.yaml"], "", &[]);
     assert!(two.status == 1 && two.err.contains("nothing.yaml: "), "{}{}", two.out, two.err);
+    for files in [["nothing.yaml", "envoy/envoy.yaml", "src"], ["envoy/envoy.yaml", "src", "nothing.yaml"]] {
+        let ran = sluice(&[&["check", "--no-env"][..], &files].concat(), "", &[]);
+        let told = ran.err.contains("nothing.yaml: ") && ran.err.contains("src: ");
+        assert!(ran.status == 1 && told, "{}", ran.err);
+        assert!(ran.out.contains("envoy/envoy.yaml: 1 gateway"), "the others are checked: {}", ran.out);
+    }
 }
 
 #[test]
