@@ -21,12 +21,22 @@ pub(super) struct Node {
     pub end: u32,
     /// The node after it and all within it.
     pub after: u32,
-    pub flags: u8,
+    /// The two below, and of an object the marks of its members' names: most members that an API knows are not there, and are not
+    /// looked for then.
+    pub flags: u32,
 }
 
 /// The name has an escape; the value, a string, has one.
-pub(super) const NAME_ESCAPED: u8 = 1;
-pub(super) const ESCAPED: u8 = 2;
+pub(super) const NAME_ESCAPED: u32 = 1;
+pub(super) const ESCAPED: u32 = 2;
+const MARKS: u32 = !(NAME_ESCAPED | ESCAPED);
+
+/// The mark of a name, one of thirty: of its length and its first byte.
+#[inline(always)]
+pub(super) fn mark(len: usize, first: Option<&u8>) -> u32 {
+    let first = u32::from(first.copied().unwrap_or_default());
+    4_u32.wrapping_shl(first.wrapping_add((len as u32).wrapping_mul(5)) % 30)
+}
 
 /// Room for what is read: kept from one text to the next, so that a stream's events need no memory of their own.
 ///
@@ -61,6 +71,8 @@ impl<'a> Body<'a> {
 struct Open {
     node: usize,
     object: bool,
+    /// Of its members' names.
+    marks: u32,
 }
 
 impl Tree {
@@ -115,6 +127,9 @@ impl Tree {
         loop {
             if named {
                 name(&mut scan, &mut node)?;
+                if let Some(open) = depth.checked_sub(1).and_then(|up| open.get_mut(up)) {
+                    open.marks |= marked(text, &node);
+                }
             }
             node.start = place(&scan);
             match scan.peek() {
@@ -128,7 +143,7 @@ impl Tree {
                     let Some(slot) = open.get_mut(depth).filter(|_| depth < most) else {
                         return scan.bad("nested too deeply");
                     };
-                    *slot = Open { node: self.nodes.len(), object };
+                    *slot = Open { node: self.nodes.len(), object, marks: 0 };
                     noted = true;
                     scan.step();
                     scan.space();
@@ -154,7 +169,7 @@ impl Tree {
                     let what = "something after the object's end";
                     return scan.peek().map_or(Ok(()), |_| Err(Bad { what, at: scan.at }));
                 };
-                let Open { node: container, object } = open.get(up).copied().unwrap_or_default();
+                let Open { node: container, object, marks } = open.get(up).copied().unwrap_or_default();
                 if scan.take(b',') {
                     scan.space();
                     node = Node::default();
@@ -168,6 +183,7 @@ impl Tree {
                 if let Some(node) = self.nodes.get_mut(container) {
                     node.end = place(&scan);
                     node.after = after;
+                    node.flags |= marks;
                 }
                 depth = up;
             }
@@ -200,6 +216,15 @@ fn name(scan: &mut Scan<'_>, node: &mut Node) -> Result<(), Bad> {
     }
     node.name_end = place(scan);
     scan.colon()
+}
+
+#[inline(always)]
+fn marked(text: &str, node: &Node) -> u32 {
+    if node.flags & NAME_ESCAPED != 0 {
+        return MARKS;
+    }
+    let len = node.name_end.wrapping_sub(node.name).wrapping_sub(2) as usize;
+    mark(len, text.as_bytes().get(node.name.wrapping_add(1) as usize).filter(|_| len > 0))
 }
 
 /// What is wrong with a body, with the name of the member that it is wrong in.

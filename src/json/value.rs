@@ -3,7 +3,7 @@
 use super::edit::Edit;
 use super::scan::Scan;
 use super::text::{decode, quote, shown};
-use super::tree::{ESCAPED, NAME_ESCAPED, Node};
+use super::tree::{ESCAPED, NAME_ESCAPED, Node, mark};
 use super::{Number, Raw, kind, raw};
 use crate::error::Error;
 use std::borrow::Cow;
@@ -146,6 +146,10 @@ impl<'a> Value<'a> {
 
     /// The member of that name, null or not.
     pub fn member(&self, name: &str) -> Option<Self> {
+        let marks = self.node().map_or(0, |node| node.flags);
+        if marks & mark(name.len(), name.as_bytes().first()) == 0 {
+            return None;
+        }
         let (mut at, end) = self.within();
         let quoted = name.len().wrapping_add(2) as u32;
         let mut found = None;

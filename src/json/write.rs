@@ -48,17 +48,25 @@ pub fn text_or_null(out: &mut Vec<u8>, name: &'static str, value: Option<&str>) 
 }
 
 pub fn digits(out: &mut Vec<u8>, value: u64) {
-    let mut text = [0_u8; 20];
-    let mut start = text.len();
-    let mut rest = value;
-    for (at, digit) in text.iter_mut().enumerate().rev() {
-        // A remainder of ten fits.
-        *digit = b'0'.wrapping_add((rest % 10) as u8);
-        start = at;
-        rest /= 10;
+    let mut text = [b'0'; 20];
+    let mut places = text.iter_mut().rev();
+    let (mut rest, mut count) = (value, 0_usize);
+    // Nine digits at a time: dividing 64 bits takes long.
+    loop {
+        let mut low = (rest % 1_000_000_000) as u32;
+        rest /= 1_000_000_000;
+        let least = if rest == 0 { 1 } else { 9 };
+        for (done, place) in places.by_ref().take(9).enumerate() {
+            if low == 0 && done >= least {
+                break;
+            }
+            *place = b'0'.wrapping_add((low % 10) as u8);
+            low /= 10;
+            count = count.wrapping_add(1);
+        }
         if rest == 0 {
             break;
         }
     }
-    out.extend_from_slice(text.get(start..).unwrap_or_default());
+    out.extend_from_slice(text.get(text.len().wrapping_sub(count)..).unwrap_or_default());
 }
