@@ -74,7 +74,7 @@ fn hammer(budget: u64, pages: u32) {
         barrier.wait();
         let mut refused = 0;
         while refused < 50 {
-            match quota.reserve(&asks, &amounts(7), &when, &mut none) {
+            match quota.reserve(&asks, &mut amounts(7).into(), &when, &mut none) {
                 Reserved::Held(held) => {
                     let now = quota.taken(&tokens, asks[2].slot, NOW).unwrap();
                     assert!(now.0 + now.1 <= budget * 5, "{now:?}");
@@ -153,7 +153,7 @@ fn no_stretch_of_a_sliding_window_has_more_than_the_limit() {
             let counts = before.filter(|call| call.held.is_none() || call.due > now);
             let sum: u64 = counts.map(|call| call.amount).sum();
             let when = When { now, ttl, failed: false };
-            match quota.reserve(&asks, &amounts(upper), &when, &mut Vec::new()) {
+            match quota.reserve(&asks, &mut amounts(upper).into(), &when, &mut Vec::new()) {
                 Reserved::Held(held) => {
                     assert!(sum + upper <= amount, "{seed}: {sum} + {upper} of {amount} in {len} ms");
                     all.push(Admitted { at: now, due: now + ttl, amount: upper, held: Some(held) });
@@ -193,7 +193,7 @@ fn what_an_admission_costs() {
     for key in 0..8000 {
         let asks = [Ask { rule: &spent, slot: spent.slot(&[("consumer", &key.to_string())]) }];
         let when = When { now: NOW, ttl: 60_000, failed: false };
-        drop(quota.reserve(&asks, &amounts(7), &when, &mut Vec::new()));
+        drop(quota.reserve(&asks, &mut amounts(7).into(), &when, &mut Vec::new()));
     }
     let rounds = 5000;
     let batch = |batch: u64| {
@@ -203,7 +203,7 @@ fn what_an_admission_costs() {
             let asks = [&calls, &spent].map(|rule| Ask { rule, slot: rule.slot(&[("consumer", &key)]) });
             let now = NOW + batch * 100 + round / 50;
             let when = When { now, ttl: 60_000, failed: false };
-            if let Reserved::Held(held) = quota.reserve(&asks, &amounts(7), &when, &mut Vec::new()) {
+            if let Reserved::Held(held) = quota.reserve(&asks, &mut amounts(7).into(), &when, &mut Vec::new()) {
                 drop(quota.settle(held, &used(5), now, &mut Vec::new()));
             }
         }

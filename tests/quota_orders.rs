@@ -150,16 +150,22 @@ fn call(shared: &dyn Shared, rules: &Rules, random: &mut Random, now: Millis) ->
     let mut left: Vec<usize> = (0..rules.len()).collect();
     let some: Vec<usize> =
         (0..=random.below(3)).map(|_| left.swap_remove(random.below(left.len() as u64) as usize)).collect();
-    let upper = amounts(1 + random.below(rules[0].0.amount.div_ceil(2)), true);
+    let close = 1 + random.below(rules[0].0.amount.div_ceil(2));
+    // Half of them say first that they may use more.
+    let rough = close + random.below(2) * random.below(3 * close);
+    let mut look = || amounts(close, true);
+    let mut upper = Upper { amounts: amounts(rough, true), closer: Some(&mut look) };
     let ttl = 1000 + random.below(300_000);
+    let asks: Vec<Ask<'_>> = some.iter().map(|limit| Ask { rule: &rules[*limit].0, slot: rules[*limit].1 }).collect();
+    let quota = Quota::new(Table::open(shared));
+    let reserved = quota.reserve(&asks, &mut upper, &When { now, ttl, failed: false }, &mut Vec::new());
+    let upper = upper.amounts;
     let mark = |limit: &usize| {
         let rule = &rules[*limit].0;
         Mark { limit: *limit, cell: cell(rule, now), due: (now + ttl).div_ceil(STEP), amount: upper.of(rule.unit) }
     };
     let marks: Vec<Mark> = some.iter().map(mark).collect();
-    let asks: Vec<Ask<'_>> = some.iter().map(|limit| Ask { rule: &rules[*limit].0, slot: rules[*limit].1 }).collect();
-    let quota = Quota::new(Table::open(shared));
-    match quota.reserve(&asks, &upper, &When { now, ttl, failed: false }, &mut Vec::new()) {
+    match reserved {
         Reserved::Held(held) => (Some(Call { held, marks: marks.clone() }), marks),
         Reserved::Refused(_) => (None, marks),
         Reserved::Ask => panic!("there is no store"),

@@ -70,7 +70,7 @@ impl Envoy {
         loop {
             let mut messages = Vec::new();
             let upper = Amounts { requests: 1, concurrent: 1, ..Amounts::default() };
-            let reserved = self.quota().reserve(&asks, &upper, &when, &mut messages);
+            let reserved = self.quota().reserve(&asks, &mut upper.into(), &when, &mut messages);
             self.tell(redis, messages);
             match reserved {
                 Reserved::Held(held) => return Ok(held),

@@ -94,7 +94,8 @@ fn take(memory: &Memory, policy: &Policy, limit: usize, headers: &[String], amou
     let caller = crate::limit::Caller { consumer, headers, ..crate::limit::Caller::default() };
     let ask = [Ask { rule: &limit.rule, slot: policy.limits.slot(limit, &caller) }];
     let when = When { now: NOW, ttl: 60_000, failed: true };
-    let taken = Quota::new(Table::of(memory, policy.limits.pages)).reserve(&ask, &amounts, &when, &mut Vec::new());
+    let taken =
+        Quota::new(Table::of(memory, policy.limits.pages)).reserve(&ask, &mut amounts.into(), &when, &mut Vec::new());
     assert!(matches!(taken, Reserved::Held(_)));
 }
 
@@ -242,7 +243,12 @@ fn limits_are_told_in_parts_too() {
         let ask = [Ask { rule: &each.rule, slot: gateways[0].limits.slot(each, &caller) }];
         let when = When { now: NOW, ttl: 60_000, failed: false };
         let amounts = Amounts { output_tokens: 3, ..Amounts::default() };
-        Quota::new(Table::of(&memory, gateways[0].limits.pages)).reserve(&ask, &amounts, &when, &mut Vec::new());
+        Quota::new(Table::of(&memory, gateways[0].limits.pages)).reserve(
+            &ask,
+            &mut amounts.into(),
+            &when,
+            &mut Vec::new(),
+        );
     }
     while let Some(offset) = next {
         let (_, answer) = get(&format!("/limits?name=each&offset={offset}"), &gateways, &memory);

@@ -246,6 +246,11 @@ pub trait Api: Sync {
         Bounds { tokens: count(body, "max_tokens"), answers: 1 }
     }
 
+    /// The messages of a body that is nothing but text, as far as that is easily seen.
+    fn plain_turns(&self, _body: Value<'_>) -> Option<u64> {
+        None
+    }
+
     /// Says that at most so many tokens may come back for one answer.
     fn bound(&self, body: Value<'_>, _model: &str, tokens: u64) -> Edit {
         body.set("max_tokens", tokens.to_string())

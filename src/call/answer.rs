@@ -133,9 +133,15 @@ impl Call {
 
     /// A call that is being answered needs its request no more.
     pub(super) fn settled_on(&mut self) {
+        let keeps = self.keeps_request();
         if let Work::Chat(chat) = &mut self.work {
-            chat.body = Vec::new();
-            chat.request = OnceCell::new();
+            // Read or not: one of them is enough.
+            if !keeps || chat.request.get().is_some() {
+                chat.body = Vec::new();
+            }
+            if !keeps {
+                chat.request = OnceCell::new();
+            }
             if let Some(task) = &mut chat.task {
                 task.forget();
             }

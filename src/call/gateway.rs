@@ -259,6 +259,8 @@ impl Gateway {
             request: OnceCell::new(),
             plan,
             most: self.counts_tokens(&model, index, None).then_some(u64::MAX),
+            plain: None,
+            counted: false,
         };
         if let Some(parsed) = &parsed {
             plan::prepare(&policy, &mut chat, &arrival.client, parsed.value());

@@ -25,7 +25,6 @@ const HEADERS: [[&str; 3]; 2] = [
 /// What a call holds.
 pub(super) struct Meter {
     pub(super) held: Vec<Held>,
-    upper: Amounts,
     /// When the deadline was last moved.
     extended: Millis,
     /// For clients: of requests, of tokens.
@@ -44,6 +43,8 @@ pub(super) struct Held {
     pub(super) provider: Option<usize>,
     /// In the order that they were asked in.
     pub(super) limits: Vec<Rc<Limit>>,
+    /// Of which the reservation holds what each limit counts.
+    pub(super) upper: Amounts,
     pub(super) reservation: Reservation,
 }
 
@@ -59,17 +60,8 @@ pub(super) struct Done {
 }
 
 impl Meter {
-    pub(super) fn new(upper: Amounts, now: Millis, counts: bool, rerouted: Option<Rc<Limit>>) -> Self {
-        Self {
-            held: Vec::new(),
-            upper,
-            extended: now,
-            standings: [None; 2],
-            delivered: None,
-            unread: None,
-            counts,
-            rerouted,
-        }
+    pub(super) fn new(now: Millis, counts: bool, rerouted: Option<Rc<Limit>>) -> Self {
+        Self { held: Vec::new(), extended: now, standings: [None; 2], delivered: None, unread: None, counts, rerouted }
     }
 
     pub(super) fn release(self, quota: &Quota<'_>, now: Millis, exchange: &mut Exchange) {
@@ -230,6 +222,7 @@ impl Call {
     pub(super) fn settle(&mut self, used: &Amounts, provider: Option<usize>, now: Millis, host: &dyn Host) -> Done {
         let mut done = Done::default();
         let Some(meter) = self.meter.take() else { return done };
+        let upper = meter.held.last().map(|held| held.upper).unwrap_or_default();
         let quota = Quota::new(Table::of(host, self.policy.limits.pages));
         for held in meter.held {
             let charged = held.provider.is_none() || held.provider == provider;
@@ -253,7 +246,7 @@ impl Call {
                     name: Rc::clone(&limit.name),
                     unit: unit.name(),
                     outcome: if over.contains(&index) { "reported" } else { "held" },
-                    reserved: meter.upper.of(unit),
+                    reserved: held.upper.of(unit),
                     settled: used.of(unit),
                 });
             }
@@ -265,7 +258,7 @@ impl Call {
                 name,
                 unit: unit.name(),
                 outcome: "rerouted",
-                reserved: meter.upper.of(unit),
+                reserved: upper.of(unit),
                 settled: 0,
             });
         }

@@ -3,6 +3,7 @@
 use super::admit::{Admission, Exchange};
 use super::gateway::{Gateway, Refused, State, choose_first};
 use super::holding::{Held, Meter, family, told};
+use super::measure::Care;
 use super::plan;
 use super::{Call, Planned, Step, Work};
 use crate::api::Api;
@@ -14,7 +15,7 @@ use crate::ledger::Ledger;
 use crate::limit::{Caller, Exceeded, Limit, Limits};
 use crate::price;
 use crate::quota::{
-    Amounts, Ask, DEFAULT_PAGES, MAX_TTL, Quota, Reason, Refusal, Reservation, Reserved, Table, Unit, When, who,
+    Amounts, Ask, DEFAULT_PAGES, MAX_TTL, Quota, Reason, Refusal, Reservation, Reserved, Table, Unit, Upper, When, who,
 };
 use crate::telemetry::LimitEntry;
 use std::rc::Rc;
@@ -116,7 +117,7 @@ impl Gateway {
         if policy.limits.is_empty() {
             return Ok(Room::Enough);
         }
-        let upper = call.measure()?;
+        let mut upper = call.measure(Care::Bound)?;
         let mut providers: Vec<usize> = Vec::new();
         // Sent elsewhere, it is a call for the other model.
         let to = but.and_then(|limit| match &limit.exceeded {
@@ -147,16 +148,16 @@ impl Gateway {
         let now = host.now();
         let quota = Quota::new(Table::of(host, policy.limits.pages));
         let when = When { now, ttl: MAX_TTL, failed: exchange.failed };
-        let mut meter = Meter::new(upper, now, counts, but.cloned());
+        let mut meter = Meter::new(now, counts, but.cloned());
         let mut full = None;
         if !of_providers.is_empty() {
             for index in providers {
                 let name = policy.providers.get(index).map(|provider| &*provider.name);
                 let caller = Caller { provider: name, ..caller };
-                match take(&quota, &policy.limits, &caller, &of_providers, &upper, &when, exchange) {
+                match take(&quota, &policy.limits, &caller, &of_providers, call, &mut upper, &when, exchange) {
                     Ok(reservation) => {
                         let limits = of_providers.clone();
-                        meter.held.push(Held { provider: Some(index), limits, reservation });
+                        meter.held.push(Held { provider: Some(index), limits, upper, reservation });
                     }
                     Err(Untaken::Full(refused)) => {
                         call.leave_out(index);
@@ -175,9 +176,9 @@ impl Gateway {
         };
         let refused = match full.filter(|_| !left) {
             Some(full) => Some(Room::None(full)),
-            None => match take(&quota, &policy.limits, &caller, &of_all, &upper, &when, exchange) {
+            None => match take(&quota, &policy.limits, &caller, &of_all, call, &mut upper, &when, exchange) {
                 Ok(reservation) => {
-                    meter.held.push(Held { provider: None, limits: of_all, reservation });
+                    meter.held.push(Held { provider: None, limits: of_all, upper, reservation });
                     None
                 }
                 Err(Untaken::Full(full)) => Some(Room::None(full)),
@@ -275,19 +276,26 @@ impl Gateway {
     }
 }
 
-/// Reserves with all of these limits, or with none.
+/// Reserves with all of these limits, or with none. `upper` is known better afterwards where that matters.
+#[expect(clippy::too_many_arguments, reason = "all of them differ between its two callers")]
 fn take(
     quota: &Quota<'_>,
     limits: &Limits,
     caller: &Caller<'_>,
     of: &[Rc<Limit>],
-    upper: &Amounts,
+    call: &mut Call,
+    upper: &mut Amounts,
     when: &When,
     exchange: &mut Exchange,
 ) -> Result<Reservation, Untaken> {
     let asks: Vec<Ask<'_>> =
         of.iter().map(|limit| Ask { rule: &limit.rule, slot: limits.slot(limit, caller) }).collect();
-    let refusal = match quota.reserve(&asks, upper, when, &mut exchange.messages) {
+    let (bound, bounded) = (*upper, call.is_bounded());
+    let mut count = || call.measure(Care::Count).unwrap_or(bound);
+    let mut most = Upper { amounts: bound, closer: bounded.then_some(&mut count) };
+    let reserved = quota.reserve(&asks, &mut most, when, &mut exchange.messages);
+    *upper = most.amounts;
+    let refusal = match reserved {
         Reserved::Held(reservation) => return Ok(reservation),
         Reserved::Refused(refusal) => refusal,
         Reserved::Ask => return Err(Untaken::Ask),

@@ -1,14 +1,16 @@
 //! What a call comes to at most, before it is made.
 
 use super::plan::same;
-use super::{Call, Chat, Work};
+use super::{Call, Chat, Outcome, Planned, Work};
 use crate::api::Api;
 use crate::chat::{Effort, Part, Request};
 use crate::error::Error;
 use crate::json::{Body, Edit, Value};
+use crate::provider::Provider;
 use crate::quota::Amounts;
+use crate::route::Target;
 use crate::task::{Operation, Shape};
-use crate::tokens::{Budget, Count, Model, Prompt};
+use crate::tokens::{self, Budget, Count, Model, Prompt};
 use std::rc::Rc;
 
 /// Bytes of audio or of an image for each token it comes to at least: audio of 16 kbit/s, the least that is in use, has 2,000
@@ -31,54 +33,70 @@ pub(super) fn bounded(api: &dyn Api, body: Value<'_>, model: &str, cap: u64, mos
     (tokens.saturating_mul(bounds.answers), edit)
 }
 
+/// How well a prompt is to be known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Care {
+    /// Too much rather than too little, from its size alone: enough where limits have plenty of room.
+    Bound,
+    /// Counted, as far as a budget of work goes.
+    Count,
+}
+
+impl Care {
+    fn budget(self) -> Budget {
+        match self {
+            Self::Bound => Budget::NONE,
+            Self::Count => Budget::CALL,
+        }
+    }
+}
+
+/// Bytes of a prompt that is kept while its answer is streamed, to be counted only if the provider does not say what was used. A
+/// longer one is counted when the stream begins.
+const MAX_KEPT: usize = 16 << 10;
+
 impl Call {
     /// The most that the call can use at any target of its plan. The plan keeps each target's part.
-    pub(super) fn measure(&mut self) -> Result<Amounts, Error> {
+    pub(super) fn measure(&mut self, care: Care) -> Result<Amounts, Error> {
         let mut upper = Amounts { requests: 1, concurrent: 1, ..Amounts::default() };
         let policy = Rc::clone(&self.policy);
         let Work::Chat(chat) = &mut self.work else { return Ok(upper) };
         if chat.most.is_none() {
             return Ok(upper);
         }
-        let request = match chat.task {
-            Some(_) => None,
-            None => {
-                let dialect = chat.dialect;
-                let read = || Body::parse(&chat.body).and_then(|body| dialect.read_request(body.value())).map(Rc::new);
-                Some(chat.request.get_or_init(read).clone()?)
-            }
-        };
-        let media = request.as_ref().is_none_or(|request| has_media(request));
+        let plain = chat.plain.filter(|_| care == Care::Bound && chat.request.get().is_none());
+        let request = if plain.is_some() { None } else { chat.read_again()? };
+        let media = plain.is_none() && request.as_ref().is_none_or(|request| has_media(request));
         let targets = policy.models.get(chat.model).map(|model| model.targets.as_slice()).unwrap_or_default();
         let mut plan = std::mem::take(&mut chat.plan);
         // The first target's model is counted as well as it can be; all others within as much again.
-        let (mut first, mut rest) = (Budget::CALL, Budget::CALL);
+        let (mut first, mut rest) = (care.budget(), care.budget());
         let mut counted: Vec<(Model, Count)> = Vec::new();
-        let several = plan.len() > 1;
+        let several = plan.len() > 1 && care == Care::Count;
         let mut prompt =
             request.as_deref().map(|request| if several { Prompt::shared(request) } else { Prompt::new(request) });
         for planned in &mut plan {
             let Some(target) = targets.get(planned.target) else { continue };
             let Some(provider) = policy.providers.get(target.provider) else { continue };
-            let mut model = Model::at(provider.kind.name, &planned.model);
-            let spoken = provider.spoken(chat.dialect).api;
-            if spoken.name() == "openai-responses" {
-                model = model.in_responses();
-            }
-            let known = counted.iter().find(|(other, _)| other.counts_like(&model)).map(|(_, count)| *count);
+            let model = counting(target, provider, chat.dialect, &planned.model);
+            let known = counted.iter().find(|(other, _)| *other == model).map(|(_, count)| *count);
             planned.input = known.unwrap_or_else(|| {
                 let budget = if counted.is_empty() { &mut first } else { &mut rest };
-                let count = match &mut prompt {
-                    Some(prompt) => prompt.count(model, budget),
-                    None => chat.task_input(model, budget),
+                let count = match (&mut prompt, plain) {
+                    (Some(prompt), _) => prompt.count(model, budget),
+                    (None, Some((turns, _))) => tokens::plain(model, turns, chat.body.len()),
+                    (None, None) => chat.task_input(model, budget),
                 };
                 counted.push((model, count));
                 count
             });
             if planned.ready.is_none() || chat.task.is_some() {
-                planned.output = match &request {
-                    Some(request) => output(request, target.max_tokens, same(spoken, chat.dialect)),
-                    None => chat.task_output(target.max_tokens),
+                let spoken = provider.spoken(chat.dialect).api;
+                let (cap, same) = (target.max_tokens, same(spoken, chat.dialect));
+                planned.output = match (&request, plain) {
+                    (Some(request), _) => output(request.max_tokens, request.n, thinking(request), cap, same),
+                    (None, Some((_, bounds))) => output(bounds.tokens, Some(bounds.answers), 0, cap, same),
+                    (None, None) => chat.task_output(cap),
                 };
             }
             let (input, output) = (planned.input.upper(), planned.output);
@@ -89,8 +107,67 @@ impl Call {
             upper.usd = upper.usd.max(price.map_or(u64::MAX, |price| price.upper(input, output, media)));
         }
         chat.plan = plan;
+        chat.counted = care == Care::Count;
         chat.most = Some(upper.output_tokens);
         Ok(upper)
+    }
+
+    /// Whether the prompt could be counted better than it is.
+    pub(super) fn is_bounded(&self) -> bool {
+        matches!(&self.work, Work::Chat(chat) if chat.most.is_some() && !chat.counted)
+    }
+
+    /// What the prompt likely comes to at a target.
+    pub(super) fn input(&self, chat: &Chat, planned: &Planned) -> u64 {
+        let counted = || {
+            let target = self.target(chat, planned)?;
+            let model = counting(target, self.provider(target.provider)?, chat.dialect, &planned.model);
+            let mut budget = Budget::CALL;
+            Some(match chat.read_again().ok()? {
+                Some(request) => Prompt::new(&request).count(model, &mut budget),
+                None => chat.task_input(model, &mut budget),
+            })
+        };
+        let known = Some(planned.input).filter(|_| chat.counted);
+        known.or_else(counted).unwrap_or(planned.input).likely()
+    }
+
+    /// The answer begins, and the request is dropped: what it comes to may still be asked. Whether it stays after all.
+    pub(super) fn keeps_request(&mut self) -> bool {
+        let Work::Chat(chat) = &self.work else { return false };
+        let answered = self.attempts.last().filter(|last| last.outcome == Outcome::Answered);
+        let told = self.usage.is_some_and(|usage| usage.input > 0);
+        let Some(index) = answered.filter(|_| self.counts() && !chat.counted && !told).map(|last| last.planned) else {
+            return false;
+        };
+        if chat.stream && chat.task.is_none() && chat.body.len() <= MAX_KEPT {
+            return true;
+        }
+        let input = chat.plan.get(index).map(|planned| self.input(chat, planned));
+        if let (Work::Chat(chat), Some(input)) = (&mut self.work, input) {
+            if let Some(planned) = chat.plan.get_mut(index) {
+                planned.input = Count::Exact(input);
+            }
+            chat.counted = true;
+        }
+        false
+    }
+}
+
+/// The model that a provider's target is counted as.
+fn counting(target: &Target, provider: &Provider, dialect: &dyn Api, name: &str) -> Model {
+    let model = target.counted_as.unwrap_or_else(|| Model::at(provider.kind.name, name));
+    if provider.spoken(dialect).api.name() == "openai-responses" { model.in_responses() } else { model }
+}
+
+impl Chat {
+    /// The request, if it is a chat's.
+    fn read_again(&self) -> Result<Option<Rc<Request>>, Error> {
+        if self.task.is_some() {
+            return Ok(None);
+        }
+        let read = || Body::parse(&self.body).and_then(|body| self.dialect.read_request(body.value())).map(Rc::new);
+        self.request.get_or_init(read).clone().map(Some)
     }
 }
 
@@ -130,14 +207,14 @@ impl Chat {
 const LEAST_BOUND: u64 = 16;
 
 /// The most that a target's answer may have of which the request is not written yet.
-fn output(request: &Request, cap: u64, same_api: bool) -> u64 {
-    let one = match request.max_tokens {
+fn output(most: Option<u64>, answers: Option<u64>, thinking: u64, cap: u64, same_api: bool) -> u64 {
+    let one = match most {
         Some(most) if same_api => most.max(1),
         Some(most) => most.max(LEAST_BOUND),
         None if same_api => cap,
-        None => cap.saturating_add(thinking(request)),
+        None => cap.saturating_add(thinking),
     };
-    one.saturating_mul(request.n.unwrap_or(1).max(1))
+    one.saturating_mul(answers.unwrap_or(1).max(1))
 }
 
 /// What an API that counts thinking apart may add.

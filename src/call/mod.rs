@@ -27,7 +27,7 @@ pub use admit::{Brought, Fleet};
 pub use fields::{Bill, Put};
 pub use limits::prepare;
 
-use crate::api::{Api, Asked, Spliced, Written};
+use crate::api::{Api, Asked, Bounds, Spliced, Written};
 use crate::chat::{Request, Usage};
 use crate::config::Policy;
 use crate::consumer::Consumer;
@@ -143,6 +143,10 @@ pub struct Chat {
     pub plan: Vec<Planned>,
     /// Tokens that all answers together may have, once a limit needs to know; the most there are, until that is measured.
     most: Option<u64>,
+    /// Its messages and bounds, if it is nothing but text: enough to say what it comes to at most.
+    plain: Option<(u64, Bounds)>,
+    /// Whether the inputs of the plan's targets are counted; else they are bounds.
+    counted: bool,
 }
 
 /// A target that this call may try.

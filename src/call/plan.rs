@@ -29,8 +29,8 @@ pub fn targets(policy: &Policy, asked: &str, now: Millis, shared: &dyn Shared) -
     }
     let (order, cooling) = route::order(model, &Cooldowns(shared), now);
     let plan = order.into_iter().enumerate().filter_map(|(place, target)| {
-        let named = model.targets.get(target)?.model.as_deref();
-        Some(Planned::new(target, Rc::from(named.unwrap_or(asked)), place > 0 || cooling))
+        let named = model.targets.get(target)?.model.clone();
+        Some(Planned::new(target, named.unwrap_or_else(|| Rc::from(asked)), place > 0 || cooling))
     });
     Ok((index, plan.collect()))
 }
@@ -172,9 +172,12 @@ pub(super) fn prepare(policy: &Policy, chat: &mut Chat, client: &Headers, body: 
         let (tokens, edit) = bounded(api, body, &entry.model, target.max_tokens, most);
         output = tokens;
         spliced.edits.extend(edit);
-        let dialect = chat.dialect;
-        // What the prompt comes to is counted from it.
-        chat.request.get_or_init(|| dialect.read_request(body).map(Rc::new));
+        chat.plain = api.plain_turns(body).map(|turns| (turns, api.bounds(body)));
+        if chat.plain.is_none() {
+            let dialect = chat.dialect;
+            // What the prompt comes to is counted from it.
+            chat.request.get_or_init(|| dialect.read_request(body).map(Rc::new));
+        }
     }
     // What is lost is decided on where the target is made ready.
     if losses.iter().next().is_none() {

@@ -281,7 +281,7 @@ impl Call {
         let planned = chat.plan.get(last.planned)?;
         let mut usage = self.usage.unwrap_or_default();
         if usage.input == 0 {
-            usage.input = planned.input.likely();
+            usage.input = self.input(chat, planned);
         }
         let answered = last.outcome == Outcome::Answered;
         let unread = chat.task.is_some() || self.ending == Ending::Complete && !self.read_any();

@@ -284,7 +284,7 @@ impl<'v> Reader<'v> {
                 // No name has a NUL: a price for it is one for every name that begins so.
                 let any;
                 let upstream = match (&target.model, &model.pattern) {
-                    (Some(name), _) => name.as_str(),
+                    (Some(name), _) => name,
                     (None, Pattern::Exact(name)) if model.direct => {
                         name.split_once('/').map_or(name.as_str(), |(_, name)| name)
                     }

@@ -1,6 +1,6 @@
 //! The configuration document, checked into a policy. All that is wrong with it is found at once, each with its path.
 //!
-//! May use: api, consumer, error, host, json, limit, price, provider, quota, route, secret.
+//! May use: api, consumer, error, host, json, limit, price, provider, quota, route, secret, tokens.
 
 mod auth;
 mod check;

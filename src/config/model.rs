@@ -5,6 +5,8 @@ use super::node::Node;
 use super::suggest::suggest;
 use crate::provider::Provider;
 use crate::route::{Model, Pattern, Retry, STRATEGIES, Target};
+use crate::tokens;
+use std::rc::Rc;
 
 impl<'v> Reader<'v> {
     pub(super) fn models(
@@ -121,5 +123,6 @@ impl<'v> Reader<'v> {
 fn target(provider: &Provider, index: usize, cluster: String, model: Option<&str>, max_tokens: u64) -> Target {
     let key = format!("sluice.cool.{}.{cluster}.{}", provider.name, model.unwrap_or("*"));
     let region = provider.setting("region").or_else(|| provider.setting("location")).map(str::to_owned);
-    Target { provider: index, cluster, model: model.map(str::to_owned), max_tokens, region, key }
+    let counted_as = model.map(|name| tokens::Model::at(provider.kind.name, name));
+    Target { provider: index, cluster, model: model.map(Rc::from), counted_as, max_tokens, region, key }
 }

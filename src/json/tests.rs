@@ -493,3 +493,39 @@ fn an_escape_anywhere_between_blocks_is_read_and_written() {
         }
     }
 }
+
+#[test]
+fn members_are_found_whatever_marks_their_names_have() {
+    let names: Vec<String> = (0..400_u32)
+        .map(|n| format!("{}{}", char::from(b'a' + (n % 26) as u8), "x".repeat((n / 26) as usize)))
+        .chain([String::new(), "é".to_owned(), "\"".to_owned()])
+        .collect();
+    for step in [1, 7, 61, 400] {
+        let some: Vec<&String> = names.iter().step_by(step).collect();
+        let members: Vec<String> = some.iter().enumerate().map(|(n, name)| format!("{name:?}:{n}")).collect();
+        let text = format!("{{{}}}", members.join(","));
+        let mut tree = Tree::default();
+        let value = tree.read(text.as_bytes()).unwrap();
+        for name in &names {
+            let known = some.iter().position(|one| *one == name).map(|n| n as u64);
+            assert_eq!(value.get(name).and_then(|value| value.count()), known, "{name:?} of {text}");
+        }
+    }
+    // A name with an escape may be any.
+    let mut tree = Tree::default();
+    let value = tree.read(br#"{"a":{"\u006dodel":1,"other":2}}"#).unwrap();
+    assert_eq!(value.at(&["a", "model"]).and_then(|value| value.count()), Some(1));
+    assert!(value.get("model").is_none());
+}
+
+#[test]
+fn numbers_are_written_as_they_are_elsewhere() {
+    let tens = (0..20).map(|power| 10_u64.pow(power));
+    let edges =
+        tens.flat_map(|ten| [ten - 1, ten, ten + 1, ten.saturating_mul(9), ten.saturating_mul(7).saturating_add(3)]);
+    for number in edges.chain([u64::MAX, u64::MAX - 1, 4_294_967_295, 4_294_967_296, 1_000_000_000_000_000_001]) {
+        let mut out = b"n".to_vec();
+        super::write::digits(&mut out, number);
+        assert_eq!(String::from_utf8(out).unwrap(), format!("n{number}"));
+    }
+}

@@ -165,7 +165,7 @@ impl Limits {
 
 impl Limit {
     pub fn is_by_provider(&self) -> bool {
-        self.by.contains(&Dimension::Provider)
+        self.by.iter().any(|dimension| matches!(dimension, Dimension::Provider))
     }
 
     /// Whether what a call comes to in tokens or money must be known.

@@ -70,12 +70,12 @@ impl Counter {
         let piece = window.piece(now);
         let mut dropped = false;
         self.cells.retain(|cell| {
-            let counts = window.counts(cell.start, now);
+            let counts = window.counts(cell.start, now, &piece);
             dropped |= !counts;
             counts
         });
         let step = now.checked_div(STEP).unwrap_or(0);
-        self.held.retain(|held| held.due > step && window.counts(held.cell, now));
+        self.held.retain(|held| held.due > step && window.counts(held.cell, now, &piece));
         if dropped && self.cells.all().is_empty() {
             self.crossed = 0;
         }
@@ -127,10 +127,10 @@ impl Counter {
     }
 
     /// When nothing of it counts any longer.
-    pub fn over(&self, window: Window) -> Millis {
+    pub fn over(&self, window: Window, piece: &Piece) -> Millis {
         let cells = self.cells.all().iter().map(|cell| cell.start);
         let starts = cells.chain(self.held.all().iter().map(|held| held.cell));
-        starts.map(|start| window.over(start)).max().unwrap_or(0)
+        starts.map(|start| window.over(start, piece)).max().unwrap_or(0)
     }
 
     /// When it may make room for another, as far as its leases go: at any time (0) once the store knows all; what it was
@@ -238,7 +238,7 @@ impl Counter {
         }
         if self.used().saturating_add(want) <= ceiling {
             // Only reservations are in its way; calls take seconds.
-            return Some(SOON.min(window.over(moment.piece.start).saturating_sub(moment.now)));
+            return Some(SOON.min(window.over(moment.piece.start, &moment.piece).saturating_sub(moment.now)));
         }
         let mut starts: List<Millis, PIECES> = List::default();
         for cell in self.cells.all() {
@@ -250,7 +250,7 @@ impl Counter {
             let gone = self.cells.all().iter().find(|cell| cell.start == *start).map_or(0, |cell| cell.used);
             used = used.saturating_sub(gone);
             if used.saturating_add(want) <= ceiling {
-                let over = window.over(*start);
+                let over = window.over(*start, &moment.piece);
                 return (over != Millis::MAX).then(|| over.saturating_sub(moment.now));
             }
         }
@@ -260,7 +260,7 @@ impl Counter {
     /// How long until nothing of what was used or reserved counts: 0 if nothing does.
     pub fn reset(&self, window: Window, moment: &Moment) -> Millis {
         let elsewhere = self.lease.is_some_and(|lease| lease.used > 0);
-        let over = if elsewhere { moment.piece.end } else { self.over(window) };
+        let over = if elsewhere { moment.piece.end } else { self.over(window, &moment.piece) };
         if over == Millis::MAX { 0 } else { over.saturating_sub(moment.now) }
     }
 }

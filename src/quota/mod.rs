@@ -27,7 +27,7 @@ pub use counter::MAX_TTL;
 pub use lease::{ADMIT, Answer, MAX_AMOUNT, Message, RETRY};
 pub use mail::{Delivered, Mail, Sender};
 pub use pages::Pages;
-pub use reserve::{Ask, Quota, Reason, Refusal, Reservation, Reserved, Standing, When};
+pub use reserve::{Ask, Quota, Reason, Refusal, Reservation, Reserved, Standing, Upper, When};
 pub use settle::{Crossed, Settled};
 pub use state::State;
 pub use table::{ATTEMPTS, Closed, DEFAULT_PAGES, Table, who};

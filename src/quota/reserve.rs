@@ -29,6 +29,16 @@ pub struct When {
     pub failed: bool,
 }
 
+/// The most that a call may use: what is quickly known, and what is known better where a limit's room is not many times as much.
+pub struct Upper<'u> {
+    pub amounts: Amounts,
+    /// Called once at most; what it says is never more.
+    pub closer: Option<&'u mut dyn FnMut() -> Amounts>,
+}
+
+/// So many such calls must have room for the quickly known to do: what it takes too much is then no matter.
+const AMPLE: u64 = 64;
+
 #[derive(Debug)]
 pub enum Reserved {
     Held(Reservation),
@@ -122,12 +132,18 @@ impl<'a> Quota<'a> {
         Self { table }
     }
 
-    /// Reserves `upper` in every limit, or in none. `messages` are for the store; only [`Reserved::Ask`] waits for them.
-    pub fn reserve(&self, asks: &[Ask<'_>], upper: &Amounts, when: &When, messages: &mut Vec<Message>) -> Reserved {
+    /// Reserves what a call may use in every limit, or in none. `messages` are for the store; only [`Reserved::Ask`] waits for them.
+    pub fn reserve(
+        &self,
+        asks: &[Ask<'_>],
+        upper: &mut Upper<'_>,
+        when: &When,
+        messages: &mut Vec<Message>,
+    ) -> Reserved {
         for _ in 0..ATTEMPTS {
             let mut held = Reservation::default();
             let stop = match self.look(asks, upper, when, messages) {
-                Ok(seats) => match self.hold_all(asks, seats, upper, when, &mut held, messages) {
+                Ok(seats) => match self.hold_all(asks, seats, &upper.amounts, when, &mut held, messages) {
                     Ok(()) => return Reserved::Held(held),
                     Err(stop) => stop,
                 },
@@ -148,7 +164,7 @@ impl<'a> Quota<'a> {
     fn look(
         &self,
         asks: &[Ask<'_>],
-        upper: &Amounts,
+        upper: &mut Upper<'_>,
         when: &When,
         messages: &mut Vec<Message>,
     ) -> Result<Vec<Option<Seat>>, Stop> {
@@ -164,7 +180,10 @@ impl<'a> Quota<'a> {
                     continue;
                 }
             };
-            match judge(index, ask, &mut seat, upper, when) {
+            if upper.closer.is_some() && !ample(ask.rule, &mut seat, &upper.amounts) {
+                upper.come_closer();
+            }
+            match judge(index, ask, &mut seat, &upper.amounts, when) {
                 Judged::Fits => seats.push(Some(seat)),
                 Judged::Refused(refusal) => return Err(Stop::Refused(refusal)),
                 Judged::Ask(message) => questions.push((ask, seat, message)),
@@ -214,6 +233,33 @@ impl<'a> Quota<'a> {
             }
         }
         Ok(())
+    }
+}
+
+impl Upper<'_> {
+    fn come_closer(&mut self) {
+        if let Some(closer) = self.closer.take() {
+            self.amounts = closer();
+        }
+    }
+}
+
+impl From<Amounts> for Upper<'_> {
+    fn from(amounts: Amounts) -> Self {
+        Self { amounts, closer: None }
+    }
+}
+
+/// Whether there is so much room that it does not matter how closely a call's upper bound is known.
+fn ample(rule: &Rule, seat: &mut Seat, upper: &Amounts) -> bool {
+    if matches!(rule.unit, Unit::Requests | Unit::Concurrent) {
+        return true;
+    }
+    let many = upper.of(rule.unit).saturating_mul(AMPLE);
+    let (taken, now) = (seat.counter.taken(), seat.moment.now);
+    match rule.fleet() {
+        None => seat.counter.fits(many, rule.amount),
+        Some(_) => matches!(lease(rule, seat).word(taken, many, now), Word::Yes),
     }
 }
 

@@ -64,7 +64,7 @@ impl Quota<'_> {
         let rule = &*part.rule;
         for _ in 0..ATTEMPTS {
             let mut seat = self.seat(part, now)?;
-            let counts = rule.window.counts(part.cell, seat.moment.now);
+            let counts = rule.window.counts(part.cell, seat.moment.now, &seat.moment.piece);
             let mut bits = 0;
             if counts {
                 seat.counter.take(part.cell, part.due, part.amount);
@@ -99,7 +99,7 @@ impl Quota<'_> {
         for part in reservation.parts.iter_mut().filter(|part| part.due < due) {
             for _ in 0..ATTEMPTS {
                 let Ok(mut seat) = self.seat(part, when.now) else { break };
-                if !part.rule.window.counts(part.cell, seat.moment.now) {
+                if !part.rule.window.counts(part.cell, seat.moment.now, &seat.moment.piece) {
                     part.due = due;
                     break;
                 }

@@ -150,7 +150,7 @@ impl<'a> Table<'a> {
 
     /// `false`: another worker was first; nothing was changed.
     pub fn keep(&self, rule: &Rule, seat: &Seat) -> bool {
-        let ends = seat.counter.leased().unwrap_or_else(|| seat.counter.over(rule.window));
+        let ends = seat.counter.leased().unwrap_or_else(|| seat.counter.over(rule.window, &seat.moment.piece));
         let kept = (!seat.counter.is_empty()).then_some(ends);
         self.put(&seat.page, &seat.page.rewritten(Some((seat.slot, kept, &seat.counter)), seat.moment.now))
     }

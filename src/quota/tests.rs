@@ -69,7 +69,7 @@ fn requests(count: u64) -> Amounts {
 
 fn reserve(quota: &Quota<'_>, rules: &[&Rc<Rule>], want: u64, when: &When) -> Result<Reservation, Refusal> {
     let asks: Vec<_> = rules.iter().map(|rule| Ask { rule, slot: rule.slot(&[("consumer", "ann")]) }).collect();
-    match quota.reserve(&asks, &requests(want), when, &mut Vec::new()) {
+    match quota.reserve(&asks, &mut requests(want).into(), when, &mut Vec::new()) {
         Reserved::Held(held) => Ok(held),
         Reserved::Refused(refusal) => Err(refusal),
         Reserved::Ask => panic!("nothing to ask"),
@@ -101,6 +101,53 @@ fn what_is_not_used_comes_back() {
     assert_eq!(refusal.retry_after, Some(16 * 3_600_000), "the day's end");
     assert_eq!(refusal.standing.reset, 16 * 3_600_000);
     assert_eq!(reserve(&quota, &[&rule], 101, &at(NOW)).unwrap_err().retry_after, None, "never");
+}
+
+#[test]
+fn what_a_call_may_use_is_looked_at_closely_only_where_room_is_scarce() {
+    let memory = Memory::with(4);
+    let quota = memory.quota();
+    let day = Window::Calendar(1, Span::Day);
+    let wide = Rc::new(Rule::new("wide", Unit::Tokens, day, 64_000));
+    let narrow = Rc::new(Rule::new("narrow", Unit::Tokens, day, 2000));
+    let reserve = |rules: &[&Rc<Rule>], rough: u64, close: u64| {
+        let asks: Vec<_> = rules.iter().map(|rule| Ask { rule, slot: rule.slot(&[("consumer", "ann")]) }).collect();
+        let mut looks = 0;
+        let mut look = || {
+            looks += 1;
+            requests(close)
+        };
+        let mut upper = Upper { amounts: requests(rough), closer: Some(&mut look) };
+        let reserved = quota.reserve(&asks, &mut upper, &at(NOW), &mut Vec::new());
+        let amounts = upper.amounts;
+        let held = match reserved {
+            Reserved::Held(held) => Some(held),
+            _ => None,
+        };
+        (held, amounts.input_tokens, looks)
+    };
+    // Room for 64 of them, and then no longer.
+    let (held, upper, looks) = reserve(&[&wide], 1000, 10);
+    assert_eq!((held.is_some(), upper, looks), (true, 1000, 0));
+    assert_eq!(taken(&quota, &wide, NOW), (0, 1000));
+    let (second, upper, looks) = reserve(&[&wide], 1000, 10);
+    assert_eq!((second.is_some(), upper, looks), (true, 10, 1));
+    assert_eq!(taken(&quota, &wide, NOW), (0, 1010));
+    // What does not fit by a rough look may by a close one, in all limits alike.
+    let (third, upper, looks) = reserve(&[&wide, &narrow], 3000, 1500);
+    assert_eq!((third.is_some(), upper, looks), (true, 1500, 1));
+    assert_eq!((taken(&quota, &wide, NOW), taken(&quota, &narrow, NOW)), ((0, 2510), (0, 1500)));
+    let (none, _, looks) = reserve(&[&wide, &narrow], 3000, 501);
+    assert_eq!((none.is_none(), looks), (true, 1));
+    assert_eq!((taken(&quota, &wide, NOW), taken(&quota, &narrow, NOW)), ((0, 2510), (0, 1500)), "nothing is held");
+    for held in [held, second, third].into_iter().flatten() {
+        settle(&quota, held, 7, NOW);
+    }
+    assert_eq!((taken(&quota, &wide, NOW), taken(&quota, &narrow, NOW)), ((21, 0), (7, 0)));
+    // Calls are counted one by one, however many there is room for.
+    let calls = Rc::new(Rule::new("calls", Unit::Requests, day, 1));
+    let (held, _, looks) = reserve(&[&calls], 1, 1);
+    assert_eq!((held.is_some(), looks), (true, 0));
 }
 
 #[test]
@@ -222,7 +269,9 @@ fn thresholds_are_told_once_in_a_window() {
     let used = |amount: u64, now| {
         let asks = [Ask { rule: &rule, slot: rule.slot(&[]) }];
         let upper = Amounts { usd: amount, ..Amounts::default() };
-        let Reserved::Held(held) = quota.reserve(&asks, &upper, &at(now), &mut Vec::new()) else { panic!("refused") };
+        let Reserved::Held(held) = quota.reserve(&asks, &mut upper.into(), &at(now), &mut Vec::new()) else {
+            panic!("refused")
+        };
         let crossed = quota.settle(held, &upper, now, &mut Vec::new()).crossed;
         crossed.iter().map(|crossed| crossed.percent).collect::<Vec<_>>()
     };
@@ -373,7 +422,7 @@ fn admit(quota: &Quota<'_>, rule: &Rc<Rule>, count: u64, now: Millis) -> Reserva
     let asks = [Ask { rule, slot: rule.slot(&[]) }];
     for _ in 0..2 {
         let mut messages = Vec::new();
-        match quota.reserve(&asks, &requests(count), &at(now), &mut messages) {
+        match quota.reserve(&asks, &mut requests(count).into(), &at(now), &mut messages) {
             Reserved::Held(held) => return held,
             Reserved::Refused(refusal) => panic!("{refusal:?}"),
             Reserved::Ask => {
@@ -440,7 +489,7 @@ fn the_fuzz_functions_hold_on_seeds_and_their_mutants() {
         let asks = [Ask { rule: &rule, slot: rule.slot(&[]) }];
         let upper = Amounts { requests: 3, concurrent: 1, usd: 9, ..Amounts::default() };
         let when = When { now: NOW, ttl: 60_000, failed: false };
-        memory.quota().reserve(&asks, &upper, &when, &mut Vec::new());
+        memory.quota().reserve(&asks, &mut upper.into(), &when, &mut Vec::new());
     }
     let pages: Vec<Vec<u8>> = memory.values.borrow().values().map(|(page, _)| page.clone()).collect();
     let page = pages.into_iter().max_by_key(Vec::len).unwrap();

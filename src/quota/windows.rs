@@ -111,18 +111,19 @@ impl Window {
         }
     }
 
-    /// Whether what was counted in the piece that began at `start` counts still.
-    pub fn counts(self, start: Millis, now: Millis) -> bool {
+    /// Whether what was counted in the piece that began at `start` counts still. `piece`: that of now.
+    pub fn counts(self, start: Millis, now: Millis, piece: &Piece) -> bool {
         match self {
             Self::Total => true,
-            Self::Sliding(_) => start <= now && self.over(start) > now,
-            Self::Calendar(..) => self.piece(now).start == start,
+            Self::Sliding(_) => start <= now && self.over(start, piece) > now,
+            Self::Calendar(..) => piece.start == start,
         }
     }
 
-    /// When what was counted in the piece that began at `start` counts no longer.
-    pub fn over(self, start: Millis) -> Millis {
+    /// When what was counted in the piece that began at `start` counts no longer. `known`: a piece, which saves finding it.
+    pub fn over(self, start: Millis, known: &Piece) -> Millis {
         match self {
+            Self::Calendar(..) if known.start == start => known.end,
             Self::Total => Millis::MAX,
             Self::Sliding(len) => start.saturating_add(part(len)).saturating_add(len),
             Self::Calendar(..) => self.piece(start).end,
@@ -280,10 +281,12 @@ mod tests {
             let window = Window::Sliding(len);
             for now in (0..200).map(|i| 1_700_000_000_000 + i * (len / 50 + 1)) {
                 let start = window.piece(now).start;
-                let over = window.over(start);
+                let piece = window.piece(now);
+                let over = window.over(start, &piece);
                 assert!(over >= now + len, "{len} {now}");
                 assert!(over <= now + len + 2 * part(len), "{len} {now}");
-                assert!(window.counts(start, now + len - 1) && !window.counts(start, over), "{len} {now}");
+                let counts = |now: Millis| window.counts(start, now, &window.piece(now));
+                assert!(counts(now + len - 1) && !counts(over), "{len} {now}");
                 assert!(window.opened(now) <= start);
             }
         }
@@ -296,7 +299,7 @@ mod tests {
                 let window = Window::calendar(text).unwrap();
                 let piece = window.piece(now);
                 assert!(piece.end >= piece.start, "{text} {now}");
-                window.over(piece.start);
+                window.over(piece.start, &piece);
             }
             Window::Sliding(60_000).piece(now);
         }

@@ -1,6 +1,6 @@
 //! Which target: from the model a client names to the targets to try, in order.
 //!
-//! May use: error, host, provider.
+//! May use: error, host, provider, tokens.
 //!
 //! To add a strategy: one file that implements [`Strategy`], and its line in [`STRATEGIES`].
 
@@ -11,6 +11,7 @@ pub use cooldown::Cooldowns;
 
 use crate::error::Kind;
 use crate::host::Millis;
+use crate::tokens;
 use std::rc::Rc;
 
 /// Every way to order a model's targets.
@@ -60,7 +61,9 @@ pub struct Target {
     pub provider: usize,
     pub cluster: String,
     /// The provider's name of the model; `None`: as the client wrote it.
-    pub model: Option<String>,
+    pub model: Option<Rc<str>>,
+    /// How that model's tokens are counted, whatever API it is called through.
+    pub counted_as: Option<tokens::Model>,
     /// For an API that must be told a limit, when the client gave none.
     pub max_tokens: u64,
     /// Where it computes, as far as the configuration says.

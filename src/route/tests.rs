@@ -28,6 +28,7 @@ fn model(name: &str, targets: usize) -> Model {
         provider: 0,
         cluster: n.to_string(),
         model: None,
+        counted_as: None,
         max_tokens: 1,
         region: None,
         key: n.to_string(),

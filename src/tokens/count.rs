@@ -17,6 +17,9 @@ impl Budget {
     /// About a millisecond: what one call may take of its worker.
     pub const CALL: Self = Self(1_000_000);
 
+    /// Nothing is counted: what a text comes to is bounded by its bytes.
+    pub const NONE: Self = Self(0);
+
     pub fn new(units: u64) -> Self {
         Self(units)
     }
@@ -110,7 +113,7 @@ const SAMPLES: usize = 8;
 const SAMPLE: usize = 512;
 
 /// A text as far as a budget reached.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Measured<S> {
     /// Of the pieces from its start on, and how many bytes they have.
     sum: S,
@@ -123,6 +126,9 @@ pub(super) struct Measured<S> {
 
 impl<S: Sum> Measured<S> {
     pub fn of(encoding: Encoding, text: &str, budget: &mut Budget) -> Self {
+        if *budget == Budget::NONE {
+            return Self { rest: text.len() as u64, ..Self::default() };
+        }
         // What the budget cannot reach is not even looked at: a piece may be as long as the text. Each byte has its cost and an
         // eighth is kept, so what is counted ends well before what was seen does.
         let reach = usize::try_from(budget.0 / BYTE_COST).unwrap_or(usize::MAX);

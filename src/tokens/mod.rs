@@ -37,7 +37,7 @@ mod window;
 pub use count::{Budget, Count, count, count_within};
 pub use counter::Counter;
 pub use model::Model;
-pub use prompt::{Prompt, prompt};
+pub use prompt::{Prompt, plain, prompt};
 
 /// A published vocabulary with its way of cutting text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

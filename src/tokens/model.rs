@@ -56,12 +56,6 @@ impl Model {
         Self { responses: true, ..self }
     }
 
-    /// Whether both come to the same for every request.
-    pub fn counts_like(self, other: &Self) -> bool {
-        std::ptr::eq(self.rule, other.rule)
-            && (self.size, self.is_4o, self.responses) == (other.size, other.is_4o, other.responses)
-    }
-
     /// The encoding in which the model's text is counted exactly, if it is known.
     pub fn encoding(self) -> Option<Encoding> {
         self.rule.encoding
@@ -83,6 +77,16 @@ impl Model {
         }
     }
 }
+
+/// Whether both come to the same for every request.
+impl PartialEq for Model {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.rule, other.rule)
+            && (self.size, self.is_4o, self.responses) == (other.size, other.is_4o, other.responses)
+    }
+}
+
+impl Eq for Model {}
 
 /// Bytes of a name that are looked at.
 const MAX_NAME: usize = 256;

@@ -5,7 +5,7 @@ use super::count::{Budget, Count, Measured};
 use super::media;
 use super::model::Model;
 use super::tools;
-use super::weigh::Tally;
+use super::weigh::{self, Tally};
 use crate::chat::{Effort, Format, Part, Raw, Request, Role, Source, Tool, ToolChoice, Turn};
 
 /// The tokens of a request's input. Exact for plain chat with models whose encoding is published.
@@ -59,6 +59,21 @@ pub struct Prompt<'r> {
     /// There is more than one.
     shared: bool,
     measured: Vec<Measured<Tally>>,
+}
+
+/// The same of a request that is nothing but text, of so many messages and bytes: no text has more tokens than bytes, but for some in
+/// families that are estimated.
+pub fn plain(model: Model, turns: u64, bytes: usize) -> Count {
+    let (rule, bytes) = (model.rule, bytes as u64);
+    let turn = u64::from(rule.turn.max(rule.system)).saturating_add(rule.said.into());
+    let around = turns.saturating_mul(turn).saturating_add(rule.base.into());
+    let room = match rule.encoding {
+        Some(_) => 0,
+        None => u64::from(rule.base.div_ceil(BASE_ROOM).saturating_add(rule.thinking.into()))
+            .saturating_add(ROOM)
+            .saturating_add(weigh::above(bytes)),
+    };
+    Count::estimate(around.saturating_add(bytes / 4), around.saturating_add(bytes).saturating_add(room))
 }
 
 impl<'r> Prompt<'r> {

@@ -156,7 +156,12 @@ pub fn text(weights: &Weights, measured: &Measured<Tally>, bytes: usize) -> Coun
         Count::Exact(_) => likely.saturating_add(likely.div_ceil(4)).saturating_add(symbols).saturating_add(1),
         Count::Estimate { upper, .. } => upper.div_ceil(80),
     };
-    Count::estimate(likely, upper.min(bytes.saturating_add(bytes.div_ceil(8))))
+    Count::estimate(likely, upper.min(bytes.saturating_add(above(bytes))))
+}
+
+/// Tokens that a text may have above one a byte.
+pub fn above(bytes: u64) -> u64 {
+    bytes.div_ceil(8)
 }
 
 /// The same text in `o200k_base` itself.

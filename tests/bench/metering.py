@@ -19,6 +19,12 @@ LIMITS = [
     {"name": "calls", "by": ["consumer"], "unit": "requests", "amount": AMOUNT, "window": "1m"},
     {"name": "tokens", "by": ["team"], "unit": "tokens", "amount": AMOUNT, "window": "1mo"},
 ]
+# A limit in tokens that has no room for 64 calls like one that may come to so many tokens: then prompts are counted before they leave.
+def scarce(upper: int) -> list[dict]:
+    return [{**LIMITS[1], "amount": 60 * upper}]
+
+
+MANY = 1_000_000
 IN_CALLS = [{**LIMITS[1], "name": "calls", "unit": "requests"}]
 
 LARGE = 1 << 20
@@ -72,16 +78,21 @@ class Metering:
             return [bench.rounds_of(request, count, 4 if count < 100 else 16) for request, count in requests]
 
     def text(self, name: str, text: str) -> dict:
-        document = {"model": SAME, "max_completion_tokens": 64, "messages": [{"role": "user", "content": text}]}
+        document = {"model": SAME, "max_completion_tokens": MANY, "messages": [{"role": "user", "content": text}]}
         file = traffic.write(self.bench.folder, f"text-{name}", json.dumps(document, ensure_ascii=False).encode())
         return {"path": "/v1/chat/completions", "headers": traffic.CLIENT_HEADERS, "body": file, "ends": "}"}
 
     def limits(self) -> None:
-        """A key looked up, the prompt counted, two limits reserved and settled."""
+        """A key looked up, two limits reserved and settled; with room for many calls, and with so little that the prompt is counted."""
         bench = self.bench
         bench.answers()
-        [pairs] = self.pairs({}, {**CALLERS, "limits": LIMITS}, [(bench.request(SAME, 1 << 10), 3000)])
-        bench.cpu("CPU of a call with a key, counting and two limits, 1 KB", pairs, 1, 25)
+        request = bench.request(SAME, 1 << 10)
+        [pairs] = self.pairs({}, {**CALLERS, "limits": LIMITS}, [(request, 3000)])
+        bench.cpu("CPU of a call with a key and two limits, 1 KB", pairs, 1, 25)
+        document = json.loads(pathlib.Path(request["body"]).read_bytes())
+        file = traffic.write(bench.folder, "request-scarce", json.dumps({**document, "max_completion_tokens": MANY}, separators=(",", ":")).encode())
+        [pairs] = self.pairs({}, {**CALLERS, "limits": [LIMITS[0], *scarce(MANY)]}, [({**request, "body": file}, 3000)])
+        bench.cpu("the same where room is scarce: with counting", pairs, 1, 25)
         bench.answers(0)
         [pairs] = self.pairs({}, {**CALLERS, "limits": LIMITS}, [(bench.request(SAME, 1 << 10, stream=True), 500)])
         bench.cpu("CPU of an event with the same, burst", pairs, 200, None)
@@ -96,7 +107,7 @@ class Metering:
             ("exact counting of a prompt of 64 KB", {"models": translated}, 75),
             ("the same, with reading it for that", {}, None),
         ):
-            base, other = {**more, "limits": IN_CALLS}, {**more, "limits": LIMITS[1:]}
+            base, other = {**more, "limits": IN_CALLS}, {**more, "limits": scarce(MANY)}
             [pairs] = self.pairs(base, other, [(self.text("ordinary", text), 600)])
             speeds = [len(text.encode()) / (other["cpu"] - base["cpu"]) for base, other in pairs]
             speed = statistics.median(speeds)
@@ -109,7 +120,7 @@ class Metering:
         bench.answers()
         requests = [(self.text(str(at), repeated(unit, LARGE)), 40) for at, unit in enumerate(HOSTILE.values())]
         worst = {}
-        for name, pairs in zip(HOSTILE, self.pairs({"limits": IN_CALLS}, {"limits": LIMITS[1:]}, requests)):
+        for name, pairs in zip(HOSTILE, self.pairs({"limits": IN_CALLS}, {"limits": scarce(MANY)}, requests)):
             worst[name] = statistics.median((other["cpu"] - base["cpu"]) / 1000 for base, other in pairs)
         name = max(worst, key=worst.get)
         bench.row(f"reading and counting 1 MB, the slowest of {len(worst)} texts", "", worst[name], 5, "ms", f"\"{name}\"")
@@ -118,7 +129,7 @@ class Metering:
         """What a VM takes with the vocabularies in it and used: CPU until Envoy serves, by starts with two workers more, and its memory."""
         bench, port, more = self.bench, self.bench.ends.port, 2
         bench.answers()
-        plain, counting = gateways.plain(port), gateway(port, limits=LIMITS[1:])
+        plain, counting = gateways.plain(port), gateway(port, limits=scarce(MANY))
         started, kb = {}, 0
         for _ in range(3 if bench.share < 1 else 7):
             for config in (plain, counting):

@@ -471,7 +471,7 @@ impl Fleet {
         let mut messages = Vec::new();
         let reserved = self.quota(envoy, |quota, now| {
             let when = When { now, ttl: 120_000, failed };
-            quota.reserve(&[Ask { rule: &rule, slot }], &amounts, &when, &mut messages)
+            quota.reserve(&[Ask { rule: &rule, slot }], &mut amounts.into(), &when, &mut messages)
         });
         let life = self.nodes[envoy].life;
         match reserved {

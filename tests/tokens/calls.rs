@@ -72,6 +72,13 @@ pub struct Call {
 }
 
 impl Call {
+    /// Messages and bytes, if it is nothing but text.
+    pub fn plain(&self) -> Option<(u64, usize)> {
+        let text = self.body.to_string();
+        let turns = api(&self.api).plain_turns(Body::parse(text.as_bytes()).unwrap().value())?;
+        Some((turns, text.len()))
+    }
+
     pub fn count(&self) -> Count {
         let model = Model::at(&self.provider, &self.model);
         let model = if self.api == "openai.responses" { model.in_responses() } else { model };

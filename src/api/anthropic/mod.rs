@@ -24,7 +24,7 @@ mod tests;
 #[cfg(test)]
 mod tests_write;
 
-use super::shared;
+use super::shared::{self, plain};
 use super::{Api, Asked, Line, Named, Operation, Seen, Spliced, Target, Verdict, Written};
 use crate::chat::{Answer, Request};
 use crate::error::Error;
@@ -33,6 +33,20 @@ use crate::json::{Tree, Value};
 use std::borrow::Cow;
 
 pub struct Anthropic;
+
+/// The members that a request which is nothing but text may have.
+const PLAIN: [&str; 10] = [
+    "model",
+    "messages",
+    "max_tokens",
+    "system",
+    "temperature",
+    "top_p",
+    "top_k",
+    "stream",
+    "stop_sequences",
+    "metadata",
+];
 
 impl Api for Anthropic {
     fn name(&self) -> &'static str {
@@ -81,6 +95,11 @@ impl Api for Anthropic {
 
     fn chat_path(&self, _: &str, _: bool) -> Cow<'static, str> {
         Cow::Borrowed("/messages")
+    }
+
+    fn plain_turns(&self, body: Value<'_>) -> Option<u64> {
+        let system = body.get("system").is_none_or(|system| plain::is_text(&system));
+        plain::turns(body, &PLAIN, &["role", "content"]).filter(|_| system)
     }
 
     fn write_request(&self, request: &Request, target: &Target<'_>) -> Written {

@@ -16,7 +16,7 @@ mod tests;
 #[cfg(test)]
 mod tests_errors;
 
-use super::shared::{error, models, wire};
+use super::shared::{error, models, plain, wire};
 use super::{
     Api, Asked, Bounds, Form, Line, Named, Operation, Reader, Seen, Spliced, Target, Verdict, Writer, Written, count,
 };
@@ -27,6 +27,25 @@ use crate::json::{Edit, Value};
 use std::borrow::Cow;
 
 pub struct OpenAi;
+
+/// The members that a request which is nothing but text may have.
+const PLAIN: [&str; 15] = [
+    "model",
+    "messages",
+    "max_tokens",
+    "max_completion_tokens",
+    "temperature",
+    "top_p",
+    "stream",
+    "stream_options",
+    "stop",
+    "n",
+    "seed",
+    "user",
+    "metadata",
+    "frequency_penalty",
+    "presence_penalty",
+];
 
 impl Api for OpenAi {
     fn name(&self) -> &'static str {
@@ -85,6 +104,10 @@ impl Api for OpenAi {
         // With both, most believe the newer one; a few the other.
         let tokens = count(body, "max_completion_tokens").max(count(body, "max_tokens"));
         Bounds { tokens, answers: count(body, "n").unwrap_or(1).max(1) }
+    }
+
+    fn plain_turns(&self, body: Value<'_>) -> Option<u64> {
+        plain::turns(body, &PLAIN, &["role", "content", "name"])
     }
 
     fn bound(&self, body: Value<'_>, model: &str, tokens: u64) -> Edit {

@@ -6,5 +6,6 @@ pub mod claude;
 pub mod error;
 pub mod models;
 pub mod nesting;
+pub mod plain;
 pub mod schema;
 pub mod wire;

@@ -23,7 +23,7 @@ fn nothing_open_comes_free_before_its_deadline() {
         for _ in 0..400 {
             now += random(&mut seed) % 20_000;
             let moment = counter.roll(window, now);
-            open.retain(|(cell, due, _)| *due > now / STEP && window.counts(*cell, now));
+            open.retain(|(cell, due, _)| *due > now / STEP && window.counts(*cell, now, &window.piece(now)));
             if random(&mut seed) & 3 > 0 || open.is_empty() {
                 let due = due(now, random(&mut seed) % 1_000_000);
                 let amount = 1 + random(&mut seed) % 100;

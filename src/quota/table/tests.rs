@@ -9,7 +9,7 @@ fn reserve(memory: &Memory, rule: &Rc<Rule>, key: u64, now: Millis) -> Reserved 
     let asks = [Ask { rule, slot: rule.slot(&[("consumer", &key.to_string())]) }];
     let when = When { now, ttl: 60_000, failed: false };
     let upper = Amounts { requests: 1, ..Amounts::default() };
-    let held = Quota::new(Table::open(memory)).reserve(&asks, &upper, &when, &mut Vec::new());
+    let held = Quota::new(Table::open(memory)).reserve(&asks, &mut upper.into(), &when, &mut Vec::new());
     let Reserved::Held(held) = held else { return held };
     Quota::new(Table::open(memory)).settle(held, &upper, now, &mut Vec::new());
     Reserved::Held(crate::quota::Reservation::default())
@@ -106,7 +106,7 @@ fn keys_of_the_fleet_share_no_counter_and_make_room_once_the_store_knows_all() {
     let mut ask = |key: usize| {
         let asks = [Ask { rule: &shared, slot: shared.slot(&[("consumer", &key.to_string())]) }];
         let upper = Amounts { requests: 1, ..Amounts::default() };
-        quota.reserve(&asks, &upper, &When { now: NOW, ttl: 60_000, failed: false }, &mut messages)
+        quota.reserve(&asks, &mut upper.into(), &When { now: NOW, ttl: 60_000, failed: false }, &mut messages)
     };
     assert!((0..WAYS).all(|key| matches!(ask(key), Reserved::Ask)));
     let Reserved::Refused(refusal) = ask(WAYS) else { panic!("there is room") };
@@ -118,5 +118,5 @@ fn keys_of_the_fleet_share_no_counter_and_make_room_once_the_store_knows_all() {
     let asks = [Ask { rule: &shared, slot: shared.slot(&[("consumer", &WAYS.to_string())]) }];
     let upper = Amounts { requests: 1, ..Amounts::default() };
     let when = When { now: NOW, ttl: 60_000, failed: false };
-    assert!(matches!(quota.reserve(&asks, &upper, &when, &mut messages), Reserved::Ask));
+    assert!(matches!(quota.reserve(&asks, &mut upper.into(), &when, &mut messages), Reserved::Ask));
 }
