@@ -1,10 +1,11 @@
 //! What Envoy brings besides a body, and what it is told: headers that lead a call, errors of its own in the client's
 //! shape.
 
-use super::{CLUSTER, Step};
+use super::{CLUSTER, Call, Ending, Outcome, RETRY, Step, Work};
 use crate::api::Api;
 use crate::consumer::Consumers;
 use crate::error::{Error, Fault, Kind};
+use crate::host::Host;
 use crate::http::{Change, Edits, Headers, Reply, pairs};
 use crate::provider::CLIENT_CREDENTIALS;
 use crate::route::Retry;
@@ -108,9 +109,13 @@ pub(super) fn to_envoy(edits: &mut Edits, cluster: &str, targets: usize, stream:
     }
 }
 
+/// What no attempt brought may be an answer of a provider's: nobody counted it, or made it the client's.
+const BARE: &str = "the model's cluster has no filter with role: provider";
+
 /// An error that Envoy made of itself, by its status.
 pub(super) fn envoys(status: u16) -> Error {
     let (kind, message) = match status {
+        ..400 => return Error::new(Kind::Unreachable, Fault::Gateway, BARE).with_status(502),
         413 => (Kind::InvalidRequest, "the request body is too large"),
         408 => (Kind::Timeout, "the request took too long to arrive"),
         504 => (Kind::Timeout, "the provider took too long to answer"),
@@ -123,11 +128,9 @@ pub(super) fn envoys(status: u16) -> Error {
 
 /// Gives Envoy's own error the client's shape. Without a body to replace, only the status can be told.
 pub(super) fn replace(dialect: &'static dyn Api, came: u16, error: &Error, end: bool) -> Step {
-    if came < 400 {
-        return Step::go();
-    }
     let (status, body) = dialect.write_error(error);
-    if end {
+    // An answer that is no error is not Envoy's: nothing of it is left.
+    if end || came < 400 {
         return Step::reply(Reply::json(status, body));
     }
     let mut edits = Edits::default();
@@ -135,4 +138,60 @@ pub(super) fn replace(dialect: &'static dyn Api, came: u16, error: &Error, end: 
     edits.fix("content-type", "application/json");
     edits.set_body_len(body.len());
     Step { headers: Change::Some(edits), body: Some(body), ..Step::go() }
+}
+
+impl Call {
+    /// See [`super::gateway::Gateway::response_headers`].
+    pub(super) fn answered(&mut self, end: bool, read: &dyn Fn() -> Headers, host: &dyn Host) -> Step {
+        if let Some(reply) = self.unsent.take() {
+            return Step::reply(reply);
+        }
+        match self.attempts.last().map(|attempt| attempt.outcome) {
+            Some(Outcome::Answered | Outcome::Failed { retry: false, .. }) => Step::go(),
+            Some(Outcome::Failed { retry: true, .. }) => {
+                let headers = read();
+                if headers.bytes(RETRY).is_none() {
+                    return self.envoys_own(headers.status(), end, host);
+                }
+                // Envoy made no further attempt after all: a budget or a limit of its own.
+                let mut edits = Edits::default();
+                edits.remove(RETRY);
+                Step { headers: Change::Some(edits), ..Step::go() }
+            }
+            Some(Outcome::Pending) | None => self.envoys_own(read().status(), end, host),
+        }
+    }
+
+    /// Envoy answers by itself.
+    fn envoys_own(&mut self, status: u16, end: bool, host: &dyn Host) -> Step {
+        let error = envoys(status);
+        if self.attempts.last().is_some_and(|attempt| attempt.outcome == Outcome::Pending) {
+            self.unanswered(error.kind, host);
+        } else if status == 503 || status < 400 {
+            self.hostless(host);
+        }
+        if status < 400 && !self.policy.told.replace(true) {
+            self.note = Some([self.next_cluster(), ": ", &error.message].concat());
+        }
+        self.ending = Ending::Error(error.kind);
+        self.told = Some(error.status);
+        let Some(dialect) = self.dialect().or_else(default_dialect) else { return Step::go() };
+        let mut step = replace(dialect, status, &error, end);
+        if let Change::Some(edits) = &mut step.headers {
+            edits.set("x-sluice-attempts", self.attempts.len().to_string());
+            self.say_limits(edits);
+        }
+        step
+    }
+
+    /// Where Envoy has sent what no attempt was made of.
+    fn next_cluster(&self) -> &str {
+        match &self.work {
+            Work::Chat(chat) => {
+                let next = self.untried(chat).next().and_then(|next| chat.plan.get(next));
+                next.and_then(|next| self.target(chat, next)).map_or("", |target| &target.cluster)
+            }
+            Work::Pass { cluster, .. } => cluster,
+        }
+    }
 }

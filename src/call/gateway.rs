@@ -1,16 +1,16 @@
-//! Once per call: from the client's headers and body to the first target, and what Envoy answers by itself.
+//! Once per call: from the client's headers and body to the first target.
 
 use super::admit::Admission;
 use super::envoy::{Arrival, default_dialect, envoys, keyless, replace, take_key};
 use super::plan;
 use super::task::{self, Task};
-use super::{Call, Chat, Ending, Outcome, RETRY, Shared, Step, Work};
+use super::{Call, Chat, Ending, Shared, Step, Work};
 use crate::api::{APIS, Api, Asked, Line, Named, Operation};
 use crate::config::{AnswerModel, Policy};
 use crate::consumer::{Consumer, Identity};
 use crate::error::{Error, Fault, Kind};
 use crate::host::{Host, Millis};
-use crate::http::{Change, Edits, Headers, Reply};
+use crate::http::{Edits, Headers, Reply};
 use crate::json::{Body, Value};
 use crate::quota::Message;
 use crate::task::{FORMATS, Format};
@@ -292,6 +292,7 @@ impl Gateway {
             told: None,
             meter: None,
             unsent: None,
+            note: None,
         };
         (call, edits)
     }
@@ -369,45 +370,6 @@ impl Gateway {
 }
 
 impl Call {
-    fn answered(&mut self, end: bool, read: &dyn Fn() -> Headers, host: &dyn Host) -> Step {
-        if let Some(reply) = self.unsent.take() {
-            return Step::reply(reply);
-        }
-        match self.attempts.last().map(|attempt| attempt.outcome) {
-            Some(Outcome::Answered | Outcome::Failed { retry: false, .. }) => Step::go(),
-            Some(Outcome::Failed { retry: true, .. }) => {
-                let headers = read();
-                if headers.bytes(RETRY).is_none() {
-                    return self.envoys_own(headers.status(), end, host);
-                }
-                // Envoy made no further attempt after all: a budget or a limit of its own.
-                let mut edits = Edits::default();
-                edits.remove(RETRY);
-                Step { headers: Change::Some(edits), ..Step::go() }
-            }
-            Some(Outcome::Pending) | None => self.envoys_own(read().status(), end, host),
-        }
-    }
-
-    /// Envoy answers by itself.
-    fn envoys_own(&mut self, status: u16, end: bool, host: &dyn Host) -> Step {
-        let error = envoys(status);
-        if self.attempts.last().is_some_and(|attempt| attempt.outcome == Outcome::Pending) {
-            self.unanswered(error.kind, host);
-        } else if status == 503 {
-            self.hostless(host);
-        }
-        self.ending = Ending::Error(error.kind);
-        self.told = Some(error.status);
-        let Some(dialect) = self.dialect().or_else(default_dialect) else { return Step::go() };
-        let mut step = replace(dialect, status, &error, end);
-        if let Change::Some(edits) = &mut step.headers {
-            edits.set("x-sluice-attempts", self.attempts.len().to_string());
-            self.say_limits(edits);
-        }
-        step
-    }
-
     pub(super) fn dialect(&self) -> Option<&'static dyn Api> {
         match &self.work {
             Work::Chat(chat) => Some(chat.dialect),

@@ -199,7 +199,8 @@ impl Call {
         if self.policy.ledger && !self.enter(&labels, charged, cost, error.is_some(), host) {
             samples.push(telemetry::ledger_lost());
         }
-        let notes = done.crossed.iter().map(|(limit, percent)| format!("limit {limit}: {percent} % used")).collect();
+        let crossed = done.crossed.iter().map(|(limit, percent)| format!("limit {limit}: {percent} % used"));
+        let notes = crossed.chain(self.note.take()).collect();
         for (provider, field) in &self.losses {
             samples.push(telemetry::loss(self.provider(*provider).map(|p| Rc::clone(&p.name)), field));
         }

@@ -27,6 +27,7 @@ use crate::provider::Provider;
 use crate::route::Model;
 use crate::secret::Secret;
 use node::Node;
+use std::cell::Cell;
 use std::fmt;
 
 /// Most entries of `providers` or `models`: each costs metric names and shared data.
@@ -64,6 +65,8 @@ pub struct Policy {
     pub prices: PriceList,
     /// Where paths go that no dialect knows; `None`: 404.
     pub other_paths: Option<OtherPaths>,
+    /// That a cluster has no provider role.
+    pub told: Cell<bool>,
 }
 
 /// The `model` of an answer.

@@ -275,6 +275,41 @@ def test_no_request_costs_a_vm():
                     assert got.status < 500, got
 
 
+def without_role(*names):
+    """Clusters that nobody gave Sluice's filter."""
+
+    def tweak(config):
+        for cluster in config["static_resources"]["clusters"]:
+            if cluster["name"] in names:
+                filters = cluster["typed_extension_protocol_options"][harness.HTTP_OPTIONS]["http_filters"]
+                filters[:] = [each for each in filters if each["name"] != "sluice"]
+
+    return tweak
+
+
+@pytest.mark.parametrize("answer", [OPENAI_OK, openai_stream(["w "] * 20, gap=0.01), Answer(status=204), Answer(status=302, headers=[("location", "http://x")])])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1/other"])
+def test_an_answer_that_nobody_counted_reaches_no_client(answer, path):
+    limits = [{"name": name, "unit": name, "amount": 10_000, **window} for name, window in {"tokens": {"window": "1d"}, "concurrent": {}}.items()]
+    document = harness.both(limits=limits, other_paths={"provider": "openai"})
+    if path == "/v1/other":
+        del document["limits"]
+    upstreams = {"openai": Upstream(always=answer), "anthropic": Upstream(always=ANTHROPIC_OK)}
+    with harness.serving(document, upstreams, tweak=without_role("openai"), concurrency=1) as envoy:
+        for _ in range(3):
+            got = client.call(envoy.port, path, {**GPT, "max_tokens": 9}, {"authorization": "Bearer the-clients-own"})
+            assert (got.status, got.complete) == (502, True) and got.header("location") is None
+            assert got.json()["error"]["message"] == "the model's cluster has no filter with role: provider"
+        assert all(request.header("authorization") is None for request in upstreams["openai"].arrived)
+        assert all((call["ended"], call["error"], call["status"]) == ("error", "unreachable", 502) for call in envoy.calls(3))
+        assert all((row["used"], row["reserved"]) == (0, 0) for row in envoy.tell("/limits")["limits"])
+        assert envoy.log().count("openai: the model's cluster has no filter with role: provider") == 1
+        if path != "/v1/other":
+            # A model that has another target is served by that one.
+            got = [client.call(envoy.port, path, {**ASK, "max_tokens": 9}) for _ in range(3)]
+            assert [each.status for each in got][1:] == [200, 200] and got[2].header("x-sluice-provider") == "anthropic"
+
+
 @pytest.mark.parametrize("case", range(len(NONSENSE)))
 def test_no_answer_costs_a_vm(case):
     upstreams = {"openai": Upstream(always=NONSENSE[case]), "anthropic": Upstream(always=NONSENSE[case])}
