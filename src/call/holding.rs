@@ -54,6 +54,8 @@ pub(super) struct Done {
     pub entries: Vec<LimitEntry>,
     /// Limits and percent.
     pub crossed: Vec<(Rc<str>, u8)>,
+    /// Limits whose counter was that of all keys without room for their own.
+    pub crowded: Vec<Rc<str>>,
     /// Limits of which the counter was lost.
     pub lost: usize,
     pub messages: Vec<Message>,
@@ -232,6 +234,8 @@ impl Call {
                 if standing.over {
                     over.push(index);
                 }
+                let limit = held.limits.get(index).filter(|_| standing.crowded);
+                done.crowded.extend(limit.map(|limit| Rc::clone(&limit.name)));
             }
             let settled = settle(&quota, held.reservation, &used, now, &mut done.messages);
             let lost = settled.left.map_or(0, |_| 1);

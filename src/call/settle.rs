@@ -193,6 +193,7 @@ impl Call {
         samples.extend(cost.filter(|cost| *cost > 0).map(|cost| telemetry::cost(&labels, cost)));
         samples.extend(done.entries.iter().filter_map(telemetry::limit));
         samples.extend(done.crossed.iter().map(|(limit, percent)| telemetry::threshold(limit, *percent)));
+        samples.extend(done.crowded.iter().map(telemetry::crowded));
         if done.lost > 0 {
             samples.push(telemetry::lost(done.lost as u64));
         }

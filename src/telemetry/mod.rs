@@ -167,6 +167,11 @@ pub fn limit(limit: &LimitEntry) -> Option<Sample> {
     Some(of_limit(Metric::Limit { what }, &limit.name))
 }
 
+/// A call was counted together with other keys, for want of room.
+pub fn crowded(limit: &Rc<str>) -> Sample {
+    of_limit(Metric::Limit { what: "sluice_limit_crowded_total" }, limit)
+}
+
 /// So much of a limit is used.
 pub fn threshold(limit: &Rc<str>, percent: u8) -> Sample {
     of_limit(Metric::Threshold { percent }, limit)

@@ -348,3 +348,50 @@ def test_three_envoys_have_one_ledger_whatever_becomes_of_redis_and_of_them(figu
         keys = redis.words("KEYS", "*")
         assert 0 < len(keys) <= 1024 and all(b":-1" not in redis.ask("TTL", key) for key in keys)
     figure("three Envoys, one ledger", f"{len(jobs)} calls; Redis paused, restarted, away", f"{len(keys)} keys, the sum of all Envoys' calls in each of them, and after their restart")
+
+
+def test_twenty_thousand_consumers_take_no_more_room_or_time(figure):
+    """More than have rows and counters of their own: what has none is named as such, no sum is less, and no answer stalls a worker."""
+    count = 20_000
+    made = {
+        "providers": {"a": {"api": "openai", "auth": {"value": "sk"}}},
+        "models": [{"name": "m", "targets": [{"provider": "a", "model": "gpt-4o"}]}],
+        "authentication": {"sources": [{"header": "x-user"}]},
+        "consumers": [{"name": f"c{number:05}"} for number in range(count)],
+        "limits": [{"name": "each", "by": ["consumer"], "unit": "requests", "amount": count, "window": "12mo"}],
+    }
+    body = {"model": "m", "messages": MESSAGES}
+    with providers("a") as (servers, ports), harness.serving(made, ports, concurrency=1) as envoy:
+
+        def memory() -> int:
+            status = dict(line.split(":", 1) for line in open(f"/proc/{envoy.process.pid}/status"))
+            return int(status["VmRSS"].split()[0]) // 1024
+
+        async def one(streams, number):
+            return (await ask(envoy.port, streams, body, headers=f"x-user: c{number:05}\r\n"))[0]
+
+        before = memory()
+        assert set(asyncio.run(load(32, range(count), one))) == {200} and servers["a"].calls == count
+        settled(envoy, count, path="/usage?by=")
+        grown = memory() - before
+        rows, offset, slowest, largest = [], 0, 0.0, 0
+        while offset is not None:
+            started = time.monotonic()
+            told = envoy.tell(f"/usage?offset={offset}")
+            slowest, largest = max(slowest, time.monotonic() - started), max(largest, len(told["rows"]))
+            assert told["total"]["requests"] == count
+            rows, offset = rows + told["rows"], told.get("next")
+        own, others = [row for row in rows if not row.get("other")], [row for row in rows if row.get("other")]
+        assert len({row["consumer"] for row in own}) == len(own) and all(row["requests"] == 1 for row in own)
+        assert 14_000 < len(own) <= 512 * 32 and len(others) <= 2 and sum(row["requests"] for row in others) == count - len(own)
+        for path in ("/limits", "/limits?offset=19000", "/config"):
+            started = time.monotonic()
+            largest = max(largest, len(envoy.tell(path).get("limits", [])))
+            slowest = max(slowest, time.monotonic() - started)
+        crowded = envoy.counters()["sluice_limit_crowded_total;limit=each"]
+        found = f"{len(own)} rows of their own, {crowded} calls with a shared counter, {grown} MB, slowest answer {1000 * slowest:.0f} ms"
+        figure("What is kept and told stays small", f"{count} consumers", found)
+        assert 0 < crowded < count // 4 and largest <= 1000 and slowest < 0.25 and grown < 64, (crowded, largest, slowest, grown)
+        name = own[7]["consumer"]
+        told = client.call(envoy.port, "/v1/usage", method="GET", headers={"x-user": name}).json()
+        assert (told["consumer"], told["total"]["requests"], told["total"]["input_tokens"], len(told["rows"])) == (name, 1, PROMPT, 1)
