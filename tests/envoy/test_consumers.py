@@ -136,6 +136,10 @@ def test_a_token_that_envoy_verified(forward):
         (token(sub="alice@example.com", org={"team": "blue"}, **{"https://example.com/tier": "gold"}), 429, "alice@example.com", "blue"),
         (token(sub="bob"), 200, "bob", None),
         (token(sub="bob", org={"team": 7}), 429, "bob", None),
+        # What is no text is absent: neither a team nor a tier, which would be another counter.
+        (token(sub="bob", org={"team": ["blue"]}, **{"https://example.com/tier": ["gold"]}), 429, "bob", None),
+        (token(sub="bob", org="blue", **{"https://example.com/tier": {"gold": True}}), 429, "bob", None),
+        (token(sub="bob", org=None, **{"https://example.com/tier": 1e300}), 429, "bob", None),
         # A name of the list that has subjects of its own is not had by claiming it.
         (token(sub="search"), 401, None, None),
         (token(sub="gone"), 403, None, None),
@@ -166,9 +170,9 @@ def test_a_token_that_envoy_verified(forward):
 
 
 def certificates(folder, *uris: str) -> None:
-    """Two CAs; a certificate for the listener, and by the first CA one for each URI, named by its place; `stray` is by the second."""
+    """Two CAs; a certificate for the listener, and by the first CA one for each URI (or `DNS:…`), named by its place; `stray` is by the second."""
     steps = [f"req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={ca} -keyout {ca}.key -out {ca}.pem" for ca in ("ca", "other")]
-    for name, ca, names in [("server", "ca", "DNS:localhost"), *((str(at), "ca", f"URI:{uri}") for at, uri in enumerate(uris)), ("stray", "other", f"URI:{uris[0]}")]:
+    for name, ca, names in [("server", "ca", "DNS:localhost"), *((str(at), "ca", uri if uri.startswith("DNS:") else f"URI:{uri}") for at, uri in enumerate(uris)), ("stray", "other", f"URI:{uris[0]}")]:
         steps.append(f"req -newkey rsa:2048 -nodes -subj /CN={name} -addext subjectAltName={names} -keyout {name}.key -out {name}.csr")
         steps.append(f"x509 -req -in {name}.csr -CA {ca}.pem -CAkey {ca}.key -CAcreateserial -days 2 -copy_extensions copy -out {name}.pem")
     for step in steps:
@@ -221,6 +225,40 @@ def test_the_uri_of_a_client_certificate(tmp_path):
             assert by_certificate(envoy.port, tmp_path, "stray") == (0, b""), "another CA's"
             assert by_certificate(envoy.port, tmp_path, None) == (0, b"")
             assert len(openai.arrived) == 2
+
+
+def test_certificates_that_are_not_as_a_mesh_makes_them(tmp_path):
+    """Of several URIs the first counts, as Envoy tells it; a name that is no URI names nobody; any scheme will do; what is too long is unknown."""
+    known, other = "spiffe://cluster.local/ns/search/sa/web", "spiffe://cluster.local/ns/nobody/sa/x"
+    cases = [
+        (f"{known},URI:{other}", 200, "search"),
+        (f"{other},URI:{known}", 401, None),
+        (f"DNS:search.test,URI:{known}", 200, "search"),
+        ("DNS:search", 401, None),
+        ("https://apps.test/search", 200, "search"),
+        ("https://apps.test/search/", 401, None),
+        (f"spiffe://long.test/{'x' * 1000}", 200, "long"),
+        (f"spiffe://long.test/{'x' * 1100}", 401, None),
+        (f"spiffe://long.test/{'x' * 9000}", 401, None),
+    ]
+    certificates(tmp_path, *(uri for uri, _, _ in cases))
+    consumers = [{"name": "search", "peers": [known, "https://apps.test/search"]}, {"name": "long", "peers": ["spiffe://long.test/*"]}]
+    with Upstream(always=OPENAI_OK) as openai:
+        with harness.serving(document(["peer"], consumers), {"openai": openai.port}, tweak=lambda config: mutual(config, tmp_path)) as envoy:
+            for number, (uri, status, consumer) in enumerate(cases):
+                assert by_certificate(envoy.port, tmp_path, str(number))[0] == status, uri[:80]
+                assert envoy.calls(number + 1)[-1].get("consumer") == consumer, uri[:80]
+
+
+def test_a_trusted_header_that_comes_twice_names_nobody():
+    with Upstream(always=OPENAI_OK) as openai:
+        made = document([{"header": "x-forwarded-user"}], [{"name": "search"}, {"name": "search,search"}, {"name": "batch"}])
+        with harness.serving(made, {"openai": openai.port}) as envoy:
+            for given in (["search", "batch"], ["search", "search"], ["", "search"], ["search", ""]):
+                got = client.call(envoy.port, body=ASK, headers=[("x-forwarded-user", value) for value in given])
+                assert got.status == 401, given
+            assert client.call(envoy.port, body=ASK, headers={"x-forwarded-user": "search"}).status == 200
+            assert len(openai.arrived) == 1 and openai.arrived[0].header("x-forwarded-user") is None
 
 
 def test_a_header_of_a_trusted_hop():
