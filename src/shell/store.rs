@@ -45,7 +45,8 @@ pub struct Store {
     policy: Rc<Policy>,
     root: u32,
     fleet: RefCell<Fleet>,
-    waiting: RefCell<BTreeMap<u32, Rc<RefCell<Stream>>>>,
+    /// By context; as wide as a call's id, so that both maps are one in the module.
+    waiting: RefCell<BTreeMap<u64, Rc<RefCell<Stream>>>>,
     pace: Cell<Pace>,
     /// This is a worker: a call has come, or the store has answered. The main thread cannot reach the store, and must not ask it for
     /// what the workers have to tell.
@@ -92,7 +93,7 @@ impl Store {
         let (messages, until) = stream.borrow_mut().asks();
         if let Some(until) = until {
             self.fleet.borrow_mut().mail.wait(context, &messages, until);
-            self.waiting.borrow_mut().insert(context, Rc::clone(stream));
+            self.waiting.borrow_mut().insert(context.into(), Rc::clone(stream));
         }
         if !messages.is_empty() {
             self.fleet.borrow_mut().mail.add(messages);
@@ -110,7 +111,7 @@ impl Store {
     }
 
     pub fn forget(&self, context: u32) {
-        if self.waiting.borrow_mut().remove(&context).is_some() {
+        if self.waiting.borrow_mut().remove(&context.into()).is_some() {
             self.fleet.borrow_mut().mail.forget(context);
         }
     }
@@ -185,7 +186,7 @@ impl Store {
     }
 
     fn wake(&self, context: u32, failed: bool) {
-        let Some(stream) = self.waiting.borrow_mut().remove(&context) else { return };
+        let Some(stream) = self.waiting.borrow_mut().remove(&context.into()) else { return };
         if hostcalls::set_effective_context(context).is_err() {
             return;
         }
