@@ -304,8 +304,8 @@ def test_an_answer_that_nobody_counted_reaches_no_client(answer, path):
         assert all((call["ended"], call["error"], call["status"]) == ("error", "unreachable", 502) for call in envoy.calls(3))
         assert all((row["used"], row["reserved"]) == (0, 0) for row in envoy.tell("/limits")["limits"])
         assert envoy.log().count("openai: the model's cluster has no filter with role: provider") == 1
-        if path != "/v1/other":
-            # A model that has another target is served by that one.
+        # A model that has another target is served by that one. Before 1.39 its two are behind a cluster that has the role.
+        if path != "/v1/other" and harness.dynamic():
             got = [client.call(envoy.port, path, {**ASK, "max_tokens": 9}) for _ in range(3)]
             assert [each.status for each in got][1:] == [200, 200] and got[2].header("x-sluice-provider") == "anthropic"
 
