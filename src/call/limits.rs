@@ -8,6 +8,7 @@ use super::plan;
 use super::{Call, Planned, Step, Work};
 use crate::api::Api;
 use crate::config::Policy;
+use crate::consumer::Consumers;
 use crate::error::{Error, Fault, Kind};
 use crate::host::{Host, Shared};
 use crate::http::{Headers, Reply};
@@ -15,7 +16,7 @@ use crate::ledger::Ledger;
 use crate::limit::{Caller, Exceeded, Limit, Limits};
 use crate::price;
 use crate::quota::{
-    Amounts, Ask, DEFAULT_PAGES, MAX_TTL, Quota, Reason, Refusal, Reservation, Reserved, Table, Unit, Upper, When, who,
+    Amounts, Ask, MAX_TTL, Quota, Reason, Refusal, Reservation, Reserved, Table, Unit, Upper, When, who,
 };
 use crate::telemetry::LimitEntry;
 use std::rc::Rc;
@@ -23,7 +24,8 @@ use std::rc::Rc;
 /// Makes what calls count in, when the configuration is loaded. `seed`: bytes that no other start of an Envoy has.
 pub fn prepare(policy: &mut Policy, shared: &dyn Shared, seed: &dyn Fn() -> Vec<u8>) {
     if !policy.limits.is_empty() {
-        policy.limits.pages = Table::prepare(shared, DEFAULT_PAGES).pages();
+        let consumers = policy.consumers.as_ref().map_or(0, Consumers::count);
+        policy.limits.pages = Table::prepare(shared, policy.limits.pages_for(consumers)).pages();
     }
     if policy.ledger {
         Ledger(shared).prepare();

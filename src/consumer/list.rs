@@ -84,6 +84,13 @@ pub struct Consumers {
     pub(super) anonymous: Option<(Rc<Consumer>, bool)>,
 }
 
+impl Consumers {
+    /// Those of the list.
+    pub fn count(&self) -> usize {
+        self.list.len()
+    }
+}
+
 /// Which consumer a text stands for: in order of the text.
 #[derive(Debug, Default)]
 pub(super) struct Index(Vec<(String, usize)>);

@@ -6,7 +6,7 @@
 //! in `Caller::value`.
 
 use crate::consumer::Consumer;
-use crate::quota::{Mode, Rule, Slot, Unit};
+use crate::quota::{DEFAULT_PAGES, Mode, Rule, Slot, Unit, WAYS};
 use crate::route::Pattern;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -150,6 +150,15 @@ impl Limits {
         });
         let caller = *caller;
         self.all.iter().chain(own.unwrap_or_default()).filter(move |limit| limit.when.holds(&caller))
+    }
+
+    /// Pages of counters for so many listed consumers: twice the room that their own counters take, for some pages fill before others.
+    pub fn pages_for(&self, consumers: usize) -> u32 {
+        let by_consumer =
+            self.all.iter().filter(|limit| limit.by.iter().any(|by| matches!(by, Dimension::Consumer))).count();
+        let own = self.own.iter().fold(0, |sum: usize, (_, own)| sum.saturating_add(own.len()));
+        let counters = consumers.saturating_mul(by_consumer).saturating_add(own);
+        u32::try_from(counters / (WAYS / 2)).unwrap_or(u32::MAX).max(DEFAULT_PAGES)
     }
 
     /// Of which limit a key is.
@@ -306,6 +315,16 @@ mod tests {
         check(&When { tiers: of(&["tin"]), ..When::default() }, gpt, None, false);
         check(&When { teams: of(&["t"]), consumers: of(&["b"]), ..When::default() }, gpt, Some(&gold), false);
         check(&When { teams: of(&["t"]), consumers: of(&["a"]), ..When::default() }, gpt, Some(&gold), true);
+    }
+
+    #[test]
+    fn there_is_room_for_the_counters_of_all_listed_consumers() {
+        let all = vec![limit(&["team"], When::default()), limit(&["model", "consumer"], When::default())];
+        let own = vec![(Rc::from("a"), vec![limit(&["consumer"], When::default()); 8])];
+        let limits = Limits { all, own, ..Limits::default() };
+        assert_eq!(limits.pages_for(10), DEFAULT_PAGES);
+        assert_eq!(limits.pages_for(20_000), 20_008 / 8, "half full");
+        assert_eq!(Limits::default().pages_for(usize::MAX), DEFAULT_PAGES);
     }
 
     #[test]

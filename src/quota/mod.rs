@@ -30,7 +30,7 @@ pub use pages::Pages;
 pub use reserve::{Ask, Quota, Reason, Refusal, Reservation, Reserved, Standing, Upper, When};
 pub use settle::{Crossed, Settled};
 pub use state::State;
-pub use table::{ATTEMPTS, Closed, DEFAULT_PAGES, Table, who};
+pub use table::{ATTEMPTS, Closed, DEFAULT_PAGES, Table, WAYS, who};
 pub use windows::{Piece, Span, Window, date};
 
 use hash::Hasher;

@@ -12,7 +12,7 @@ use super::{Rule, Slot, Unit};
 use crate::host::{Millis, Shared};
 
 /// Counters in a page, those whose keys clients choose among them, and in one of those that hold the shared counters: one for each limit at most.
-const WAYS: usize = 16;
+pub const WAYS: usize = 16;
 const OPEN_WAYS: usize = 8;
 const SHARED_WAYS: usize = 64;
 const SHARED_PAGES: u32 = 16;
