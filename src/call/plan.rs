@@ -157,6 +157,9 @@ fn spliced(
     (spliced, losses)
 }
 
+/// Bytes of a request that is not read to bound what it comes to.
+const MAX_PLAIN: usize = 128 << 10;
+
 /// The first half of [`Call::make_ready`] for the plan's first target, from a body that is parsed already.
 pub(super) fn prepare(policy: &Policy, chat: &mut Chat, client: &Headers, body: Value<'_>) {
     let Some((entry, target, provider)) = parts(policy, chat, 0) else { return };
@@ -172,7 +175,9 @@ pub(super) fn prepare(policy: &Policy, chat: &mut Chat, client: &Headers, body: 
         let (tokens, edit) = bounded(api, body, &entry.model, target.max_tokens, most);
         output = tokens;
         spliced.edits.extend(edit);
-        chat.plain = api.plain_turns(body).map(|turns| (turns, api.bounds(body)));
+        // A long one would have to be parsed again if it is counted after all.
+        let short = body.whole_text().len() <= MAX_PLAIN;
+        chat.plain = api.plain_turns(body).filter(|_| short).map(|turns| (turns, api.bounds(body)));
         if chat.plain.is_none() {
             let dialect = chat.dialect;
             // What the prompt comes to is counted from it.
