@@ -146,7 +146,7 @@ impl Call {
         let input = chat.plan.get(index).map(|planned| self.input(chat, planned));
         if let (Work::Chat(chat), Some(input)) = (&mut self.work, input) {
             if let Some(planned) = chat.plan.get_mut(index) {
-                planned.input = Count::Exact(input);
+                planned.input = Count::estimate(input, input);
             }
             chat.counted = true;
         }

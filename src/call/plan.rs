@@ -176,8 +176,9 @@ pub(super) fn prepare(policy: &Policy, chat: &mut Chat, client: &Headers, body: 
         output = tokens;
         spliced.edits.extend(edit);
         // A long one would have to be parsed again if it is counted after all.
-        let short = body.whole_text().len() <= MAX_PLAIN;
-        chat.plain = api.plain_turns(body).filter(|_| short).map(|turns| (turns, api.bounds(body)));
+        let short = Some(body).filter(|body| body.whole_text().len() <= MAX_PLAIN);
+        let turns = short.and_then(|body| api.plain_turns(body));
+        chat.plain = turns.map(|turns| (turns, api.bounds(body)));
         if chat.plain.is_none() {
             let dialect = chat.dialect;
             // What the prompt comes to is counted from it.

@@ -65,7 +65,7 @@ pub struct Policy {
     pub prices: PriceList,
     /// Where paths go that no dialect knows; `None`: 404.
     pub other_paths: Option<OtherPaths>,
-    /// That a cluster has no provider role.
+    /// Whether this worker has said that a cluster has no provider role: it is said once.
     pub told: Cell<bool>,
 }
 
