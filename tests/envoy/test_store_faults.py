@@ -178,3 +178,54 @@ def test_redis_is_reached_by_tls_as_the_documentation_says(name, status, tmp_pat
             outcome = "ok" if status == 200 else "failed"
             assert envoy.counters()[f"sluice_store_posts_total;outcome={outcome}"] >= 1
             assert ("the store of limits fails" in envoy.log()) == (status == 503)
+
+
+def rights() -> str:
+    """Of the user of Redis's own that docs/limits.md makes."""
+    words = re.search(r"^ACL SETUSER sluice on >\S+ (.*)$", (harness.ROOT / "docs/limits.md").read_text(), re.M)
+    return words[1]
+
+
+def test_the_rights_that_are_documented_are_what_the_scripts_run():
+    scripts = [*(harness.ROOT / "src").rglob("*.lua")]
+    run = {name.lower() for script in scripts for name in re.findall(r"redis\.call\('(\w+)'", script.read_text())}
+    assert len(scripts) == 2 and set(rights().split()) == {"~sluice:*", "+eval", "+evalsha", *(f"+{name}" for name in run)}
+
+
+@pytest.mark.parametrize(
+    "without, down, line",
+    [
+        ("", "deny", None),
+        ("-evalsha", "deny", "NOPERM this user has no permissions to run the 'evalsha' command"),
+        ("-evalsha", "allow", "NOPERM this user has no permissions to run the 'evalsha' command"),
+        # The script is not known yet, and is sent whole.
+        ("-eval", "deny", "NOPERM this user has no permissions to run the 'eval' command"),
+        ("-time", "deny", "The user executing the script can't run this command"),
+        ("-hset", "deny", "The user executing the script can't run this command"),
+        ("resetkeys ~other:*", "deny", "NOPERM this user has no permissions to access one of the keys"),
+    ],
+)
+def test_a_user_of_redis_needs_the_rights_that_are_documented(without, down, line):
+    """Without one of them Redis counts nothing, and the log says why; with all it counts what passed meanwhile."""
+    policy = store.document([{"name": "calls", "unit": "requests", "amount": 5, "window": "12mo"}], {"down": down, "username": "sluice", "auth": {"value": "right-horse"}})
+    give = ["ACL", "SETUSER", "sluice", "reset", "on", ">right-horse", *rights().split()]
+    with store.Redis() as redis, Upstream(always=OK) as provider:
+        assert redis.ask(*give, *without.split()).startswith(b"+OK")
+        with store.envoy(policy, provider.port, redis.port) as envoy:
+            refused = line and down == "deny"
+            assert client.call(envoy.port, body=ASK).status == (503 if refused else 200)
+            told = re.findall("the store of limits fails: (.*)", envoy.log())
+            assert bool(told) == bool(line) and all(line in why for why in told), envoy.log()
+            assert not line or redis.used() == 0
+            redis.ask(*give)
+            deadline = time.monotonic() + 20
+            while (status := client.call(envoy.port, body=ASK).status) != 429:
+                assert status in (200, 503) and time.monotonic() < deadline, envoy.log()
+                time.sleep(0.1)
+            while redis.used() != 5 or "{usage:" not in (keys := str(redis.words("KEYS", "*"))):
+                assert time.monotonic() < deadline, (redis.counters(), keys)
+                time.sleep(0.1)
+            assert len(provider.arrived) == 5
+            if not line:
+                assert redis.words("ACL", "LOG") == [], "nothing was denied"
+            assert "right-horse" not in envoy.log()
