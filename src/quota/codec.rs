@@ -1,4 +1,4 @@
-//! A counter as bytes. Numbers are LEB128: most are small.
+//! A counter as bytes: words of eight, little end first, and leases in LEB128, of which most numbers are small.
 
 use super::counter::{Cell, Counter, Held};
 use super::lease::{Lease, Pending};
@@ -50,51 +50,58 @@ pub fn take<'a>(bytes: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
 }
 
 /// Bit 0: a lease; bit 1: the one before it.
-const LEASE: u64 = 1;
-const PAST: u64 = 2;
+const LEASE: u8 = 1;
+const PAST: u8 = 2;
+
+/// A counter's first bytes: flags, thresholds that were crossed, how many cells, how many amounts are held; then the latest time.
+pub const HEAD: usize = 4;
+pub const WORD: usize = 8;
 
 pub fn has_lease(body: &[u8]) -> bool {
     body.first().is_some_and(|flags| *flags != 0)
 }
 
+/// What changes often has a place of a fixed size, so that [`super::quick`] can change it there.
 pub fn encode(counter: &Counter, out: &mut Vec<u8>) {
     let flag = |set: bool, bit| if set { bit } else { 0 };
-    put(out, flag(counter.lease.is_some(), LEASE) | flag(counter.past.is_some(), PAST));
-    put(out, counter.seen);
-    put(out, u64::from(counter.crossed));
-    put(out, size(counter.cells.all()));
+    let flags = flag(counter.lease.is_some(), LEASE) | flag(counter.past.is_some(), PAST);
+    out.extend_from_slice(&[flags, counter.crossed, size(counter.cells.all()), size(counter.held.all())]);
+    let mut word = |word: u64| out.extend_from_slice(&word.to_le_bytes());
+    word(counter.seen);
     for cell in counter.cells.all() {
-        put(out, cell.start);
-        put(out, cell.used);
+        word(cell.start);
+        word(cell.used);
     }
-    put(out, size(counter.held.all()));
     for held in counter.held.all() {
-        put(out, held.cell);
-        put(out, held.due);
-        put(out, held.amount);
+        word(held.cell);
+        word(held.due);
+        word(held.amount);
     }
     for lease in counter.lease.iter().chain(&counter.past) {
         encode_lease(lease, out);
     }
 }
 
-fn size<T>(list: &[T]) -> u64 {
-    u64::try_from(list.len()).unwrap_or(0)
+fn size<T>(list: &[T]) -> u8 {
+    u8::try_from(list.len()).unwrap_or(0)
 }
 
 pub fn decode(mut bytes: &[u8]) -> Option<Box<Counter>> {
     let bytes = &mut bytes;
-    let flags = number(bytes)?;
+    let &[flags, crossed, cells, held] = head(bytes)?;
     let mut counter = Box::<Counter>::default();
-    counter.seen = number(bytes)?;
-    counter.crossed = u8::try_from(number(bytes)?).ok()?;
-    for _ in 0..number(bytes)? {
-        let cell = Cell { start: number(bytes)?, used: number(bytes)? };
+    counter.seen = word(bytes)?;
+    counter.crossed = crossed;
+    for _ in 0..cells {
+        let cell = Cell { start: word(bytes)?, used: word(bytes)? };
         counter.cells.push(cell).then_some(())?;
     }
-    for _ in 0..number(bytes)? {
-        let held = Held { cell: number(bytes)?, due: number(bytes)?, amount: number(bytes)? };
-        counter.held.push(held).then_some(())?;
+    for _ in 0..held {
+        let held = Held { cell: word(bytes)?, due: word(bytes)?, amount: word(bytes)? };
+        // Given back where it lay.
+        if held.amount > 0 {
+            counter.held.push(held).then_some(())?;
+        }
     }
     if flags & LEASE != 0 {
         counter.lease = Some(decode_lease(bytes)?);
@@ -103,6 +110,17 @@ pub fn decode(mut bytes: &[u8]) -> Option<Box<Counter>> {
         counter.past = Some(decode_lease(bytes)?);
     }
     (flags <= LEASE | PAST && bytes.is_empty()).then_some(counter)
+}
+
+fn head<'b, const N: usize>(bytes: &mut &'b [u8]) -> Option<&'b [u8; N]> {
+    let (head, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    Some(head)
+}
+
+/// The next eight bytes.
+pub fn word(bytes: &mut &[u8]) -> Option<u64> {
+    head(bytes).copied().map(u64::from_le_bytes)
 }
 
 fn encode_lease(lease: &Lease, out: &mut Vec<u8>) {

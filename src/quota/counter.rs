@@ -13,7 +13,7 @@ pub const STEP: Millis = 30_000;
 pub const MAX_TTL: Millis = 15 * 60_000;
 
 /// A clock that went back further than this was wrong before.
-const MAX_BACK: Millis = 86_400_000;
+pub(super) const MAX_BACK: Millis = 86_400_000;
 
 /// Reserved amounts, by piece of the window and deadline. More than there are pieces, so that two of one piece can
 /// always be found to be joined.
@@ -213,13 +213,7 @@ impl Counter {
     /// The thresholds, in percent, that are reached and were not reported in this window. A sliding window has no
     /// beginning: there, one may be reported again once less than it is used.
     pub fn cross(&mut self, thresholds: &[u8], amount: u64, window: Window) -> u8 {
-        let used = u128::from(self.used()).saturating_mul(100);
-        let mut reached = 0_u8;
-        for (bit, percent) in (0..8).zip(thresholds) {
-            if used > 0 && used >= u128::from(amount).saturating_mul(u128::from(*percent)) {
-                reached |= 1_u8 << bit;
-            }
-        }
+        let reached = reached(self.used(), thresholds, amount);
         if matches!(window, Window::Sliding(_)) {
             self.crossed &= reached;
         }
@@ -263,6 +257,18 @@ impl Counter {
         let over = if elsewhere { moment.piece.end } else { self.over(window, &moment.piece) };
         if over == Millis::MAX { 0 } else { over.saturating_sub(moment.now) }
     }
+}
+
+/// The thresholds, in percent, that `used` of an amount has reached: a bit for each.
+pub fn reached(used: u64, thresholds: &[u8], amount: u64) -> u8 {
+    let mut reached = 0_u8;
+    for (bit, percent) in (0..8).zip(thresholds) {
+        let least = u128::from(amount).saturating_mul(u128::from(*percent));
+        if used > 0 && u128::from(used).saturating_mul(100) >= least {
+            reached |= 1_u8 << bit;
+        }
+    }
+    reached
 }
 
 /// When a call that only reservations refuse may come again.

@@ -14,6 +14,7 @@ mod lease;
 mod list;
 mod mail;
 mod pages;
+mod quick;
 mod reserve;
 pub mod resp;
 mod settle;

@@ -2,8 +2,8 @@
 
 use super::counter::due;
 use super::lease::{Lease, MAX_AMOUNT, Message, RECLAIM, RECLAIM_TOTAL, Word};
-use super::table::{ATTEMPTS, Closed, Seat, Table};
-use super::{Amounts, Down, Rule, Slot, Unit};
+use super::table::{ATTEMPTS, Closed, Page, Seat, Table};
+use super::{Amounts, Down, Rule, Slot, Unit, quick};
 use crate::host::Millis;
 use std::rc::Rc;
 
@@ -37,7 +37,7 @@ pub struct Upper<'u> {
 }
 
 /// So many such calls must have room for the quickly known to do: what it takes too much is then no matter.
-const AMPLE: u64 = 64;
+pub(super) const AMPLE: u64 = 64;
 
 #[derive(Debug)]
 pub enum Reserved {
@@ -103,6 +103,15 @@ pub enum Reason {
 /// When a call may come again that was not refused for what was used.
 const SHORTLY: Millis = 1000;
 
+/// A limit that has room.
+enum Room {
+    /// What the call may use is held, once its page is kept.
+    Held(Page, Part),
+    Seat(Seat),
+    /// It is only reported, and cannot be counted.
+    Uncounted,
+}
+
 enum Judged {
     Fits,
     Refused(Refusal),
@@ -143,7 +152,7 @@ impl<'a> Quota<'a> {
         for _ in 0..ATTEMPTS {
             let mut held = Reservation::default();
             let stop = match self.look(asks, upper, when, messages) {
-                Ok(seats) => match self.hold_all(asks, seats, &upper.amounts, when, &mut held, messages) {
+                Ok(rooms) => match self.hold_all(asks, rooms, &upper.amounts, when, &mut held, messages) {
                     Ok(()) => return Reserved::Held(held),
                     Err(stop) => stop,
                 },
@@ -167,16 +176,22 @@ impl<'a> Quota<'a> {
         upper: &mut Upper<'_>,
         when: &When,
         messages: &mut Vec<Message>,
-    ) -> Result<Vec<Option<Seat>>, Stop> {
-        let mut seats = Vec::with_capacity(asks.len());
+    ) -> Result<Vec<Room>, Stop> {
+        let mut rooms = Vec::with_capacity(asks.len());
         let mut questions = Vec::new();
+        let bounded = upper.closer.is_some();
         for (index, ask) in asks.iter().enumerate() {
-            let mut seat = match self.table.seat(ask.rule, ask.slot, false, when.now) {
+            let mut page = self.table.page(ask.slot);
+            if let Some(part) = quick::hold(&mut page, index, ask, upper, when) {
+                rooms.push(Room::Held(page, part));
+                continue;
+            }
+            let mut seat = match self.table.seat_in(Some(page), ask.rule, ask.slot, false, when.now) {
                 Ok(seat) => seat,
                 Err(why) if ask.rule.enforced() => return Err(Stop::Refused(closed(index, Some(ask), why))),
                 // Only reported: it is not counted then.
                 Err(_) => {
-                    seats.push(None);
+                    rooms.push(Room::Uncounted);
                     continue;
                 }
             };
@@ -184,13 +199,17 @@ impl<'a> Quota<'a> {
                 upper.come_closer();
             }
             match judge(index, ask, &mut seat, &upper.amounts, when) {
-                Judged::Fits => seats.push(Some(seat)),
+                Judged::Fits => rooms.push(Room::Seat(seat)),
                 Judged::Refused(refusal) => return Err(Stop::Refused(refusal)),
                 Judged::Ask(message) => questions.push((ask, seat, message)),
             }
         }
+        // What is held already is held as it was bounded.
+        if bounded && upper.closer.is_none() && rooms.iter().any(|room| matches!(room, Room::Held(..))) {
+            return Err(Stop::Again);
+        }
         if questions.is_empty() {
-            return Ok(seats);
+            return Ok(rooms);
         }
         for (ask, seat, message) in questions {
             if !self.table.keep(ask.rule, &seat) {
@@ -204,35 +223,58 @@ impl<'a> Quota<'a> {
     fn hold_all(
         &self,
         asks: &[Ask<'_>],
-        seats: Vec<Option<Seat>>,
+        rooms: Vec<Room>,
         upper: &Amounts,
         when: &When,
         held: &mut Reservation,
         messages: &mut Vec<Message>,
     ) -> Result<(), Stop> {
         held.parts.reserve_exact(asks.len());
-        for (index, (ask, seat)) in asks.iter().zip(seats).enumerate() {
-            let Some(mut seat) = seat else { continue };
+        for (index, (ask, room)) in asks.iter().zip(rooms).enumerate() {
+            let mut seat = match room {
+                Room::Held(page, part) if self.table.keep_page(&page) => {
+                    held.parts.push(part);
+                    continue;
+                }
+                // Another worker was first.
+                Room::Held(..) => None,
+                Room::Seat(seat) => Some(seat),
+                Room::Uncounted => continue,
+            };
             let mut tries = 0..ATTEMPTS;
             loop {
+                let mut seat = match seat.take() {
+                    Some(seat) => seat,
+                    None => self.again(index, ask, tries.next(), upper, when)?,
+                };
                 let (part, message) = hold(index, ask, &mut seat, upper, when);
                 if self.table.keep(ask.rule, &seat) {
                     held.parts.push(part);
                     messages.extend(message);
                     break;
                 }
-                let again = tries.next().ok_or(Closed::Busy);
-                let again = again.and_then(|_| self.table.seat(ask.rule, ask.slot, false, when.now));
-                seat = again.map_err(|why| Stop::Refused(closed(index, Some(ask), why)))?;
-                match judge(index, ask, &mut seat, upper, when) {
-                    Judged::Fits => {}
-                    Judged::Refused(refusal) => return Err(Stop::Refused(refusal)),
-                    // Asked for when it is looked at again: what is held is given back first.
-                    Judged::Ask(_) => return Err(Stop::Again),
-                }
             }
         }
         Ok(())
+    }
+
+    /// Another look at a limit that has changed meanwhile. `tries`: whether any is left.
+    fn again(
+        &self,
+        index: usize,
+        ask: &Ask<'_>,
+        tries: Option<usize>,
+        upper: &Amounts,
+        when: &When,
+    ) -> Result<Seat, Stop> {
+        let seat = tries.ok_or(Closed::Busy).and_then(|_| self.table.seat(ask.rule, ask.slot, false, when.now));
+        let mut seat = seat.map_err(|why| Stop::Refused(closed(index, Some(ask), why)))?;
+        match judge(index, ask, &mut seat, upper, when) {
+            Judged::Fits => Ok(seat),
+            Judged::Refused(refusal) => Err(Stop::Refused(refusal)),
+            // Asked for when it is looked at again: what is held is given back first.
+            Judged::Ask(_) => Err(Stop::Again),
+        }
     }
 }
 

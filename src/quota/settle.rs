@@ -1,7 +1,6 @@
 //! The end of a call, whatever it was, and a call that takes longer than was thought.
 
-use super::Amounts;
-use super::Slot;
+use super::{Amounts, Slot, quick};
 use super::counter::due;
 use super::lease::Message;
 use super::reserve::{Part, Quota, Reservation, When, lease};
@@ -63,7 +62,17 @@ impl Quota<'_> {
     ) -> Result<(), Closed> {
         let rule = &*part.rule;
         for _ in 0..ATTEMPTS {
-            let mut seat = self.seat(part, now)?;
+            let mut page = None;
+            if !part.crowded {
+                let page = page.insert(self.table.page(part.slot));
+                if quick::settle(page, part, used, now).is_some() {
+                    if self.table.keep_page(page) {
+                        return Ok(());
+                    }
+                    continue;
+                }
+            }
+            let mut seat = self.table.seat_in(page, rule, part.slot, part.crowded, now)?;
             let counts = rule.window.counts(part.cell, seat.moment.now, &seat.moment.piece);
             let mut bits = 0;
             if counts {

@@ -21,10 +21,11 @@ const SHARED_PAGES: u32 = 16;
 const MAX_PAGES: u32 = 1 << 14;
 pub const DEFAULT_PAGES: u32 = 1 << 10;
 
-const VERSION: u8 = 1;
-const PAGES: Pages = Pages { name: b"sluice.quota.1.000000", size: "sluice.quota.1.size", empty: &[VERSION, 0, 0, 0] };
+const VERSION: u8 = 2;
+const EMPTY: &[u8] = &[VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+pub(super) const PAGES: Pages = Pages { name: b"sluice.quota.2.000000", size: "sluice.quota.2.size", empty: EMPTY };
 /// What the store knows this Envoy as.
-const WHO: &str = "sluice.quota.1.envoy";
+const WHO: &str = "sluice.quota.2.envoy";
 
 /// Tries to change a page while other workers change it. Each failure is another's success.
 pub const ATTEMPTS: usize = 100;
@@ -108,14 +109,32 @@ impl<'a> Table<'a> {
 
     fn load(&self, index: u32) -> Page {
         let (bytes, cas) = PAGES.load(self.shared, index);
-        Page::of(index, bytes, cas).read()
+        Page::of(index, bytes, cas)
+    }
+
+    /// The page of a key.
+    pub(super) fn page(&self, slot: Slot) -> Page {
+        self.load(self.index(slot, false))
     }
 
     /// The counter of a key, brought to now; a new one if there is none. `crowded`: straight to the shared one.
     pub fn seat(&self, rule: &Rule, slot: Slot, crowded: bool, now: Millis) -> Result<Seat, Closed> {
+        self.seat_in(None, rule, slot, crowded, now)
+    }
+
+    /// The same, of a page that may be there already.
+    pub(super) fn seat_in(
+        &self,
+        mut page: Option<Page>,
+        rule: &Rule,
+        slot: Slot,
+        crowded: bool,
+        now: Millis,
+    ) -> Result<Seat, Closed> {
         for _ in 0..ATTEMPTS {
             let slot = if crowded { rule.crowd() } else { slot };
-            let mut page = self.load(self.index(slot, crowded));
+            let page = page.take().unwrap_or_else(|| self.load(self.index(slot, crowded)));
+            let mut page = page.read();
             let opened = rule.opened(now);
             let found = page.body(slot).map(codec::decode);
             if page.ok && !matches!(found, Some(None)) {
@@ -155,6 +174,11 @@ impl<'a> Table<'a> {
         self.put(&seat.page, &seat.page.rewritten(Some((seat.slot, kept, &seat.counter)), seat.moment.now))
     }
 
+    /// A page that was changed where it lies. `false`: another worker was first; nothing was changed.
+    pub(super) fn keep_page(&self, page: &Page) -> bool {
+        self.put(page, &page.bytes)
+    }
+
     fn put(&self, page: &Page, bytes: &[u8]) -> bool {
         PAGES.store(self.shared, page.index, bytes, page.cas)
     }
@@ -164,7 +188,7 @@ impl<'a> Table<'a> {
         let pages = [self.index(slot, false), self.index(slot, true)];
         pages.into_iter().any(|index| {
             for _ in 0..ATTEMPTS {
-                let page = self.load(index);
+                let page = self.load(index).read();
                 let Some((ends, mut counter)) = page.entry(slot) else { return false };
                 counter.lapse(now);
                 let changed = change(&mut counter);
@@ -179,7 +203,7 @@ impl<'a> Table<'a> {
 
     /// A look at a counter, brought to now, which changes nothing; `None`: nothing is counted there.
     pub fn peek(&self, rule: &Rule, slot: Slot, now: Millis) -> Option<Seat> {
-        let page = self.load(self.index(slot, false));
+        let page = self.page(slot).read();
         let (_, mut counter) = page.entry(slot)?;
         let moment = counter.roll(rule.window, now);
         Some(Seat { page, slot, crowded: false, counter, moment })
@@ -187,19 +211,16 @@ impl<'a> Table<'a> {
 
     /// The keys in a page whose counters have a lease.
     pub fn leased(&self, index: u32) -> Vec<Slot> {
-        let page = self.load(index);
+        let page = self.load(index).read();
         page.entries().filter(|entry| codec::has_lease(entry.body)).map(|entry| entry.slot).collect()
     }
 }
 
 /// Version, `full_at`, `open_full_at`, `broken_at`, then the entries: slot, when it is over, length, counter.
-struct Page {
+pub(super) struct Page {
     index: u32,
     bytes: Vec<u8>,
     cas: u32,
-    /// Where the entries begin.
-    entries: usize,
-    count: usize,
     ok: bool,
     /// When a key last found no room: whoever may have been counted elsewhere since is not given a counter here.
     full_at: Millis,
@@ -220,41 +241,44 @@ struct Entry<'p> {
 impl Page {
     fn of(index: u32, bytes: Vec<u8>, cas: u32) -> Self {
         let (full_at, open_full_at, broken_at) = (0, 0, 0);
-        Self { index, bytes, cas, entries: 4, count: 0, ok: true, full_at, open_full_at, broken_at }
+        Self { index, bytes, cas, ok: true, full_at, open_full_at, broken_at }
     }
 
     fn read(mut self) -> Self {
-        self.ok = self.head().is_some_and(|(entries, [full_at, open_full_at, broken_at])| {
-            self.entries = entries;
+        self.ok = self.head().is_some_and(|[full_at, open_full_at, broken_at]| {
             (self.full_at, self.open_full_at, self.broken_at) = (full_at, open_full_at, broken_at);
-            let all = self.entries().map(|entry| entry.whole.len());
-            let (count, size) = all.fold((0, entries), |(count, size): (usize, usize), len| {
-                (count.saturating_add(1), size.saturating_add(len))
-            });
-            self.count = count;
-            size == self.bytes.len()
+            self.entries().fold(EMPTY.len(), |size, entry| size.saturating_add(entry.whole.len())) == self.bytes.len()
         });
         self
     }
 
-    fn head(&self) -> Option<(usize, [Millis; 3])> {
-        let mut rest = self.bytes.strip_prefix(&[VERSION])?;
-        let mut next = || codec::number(&mut rest);
-        let marks = [next()?, next()?, next()?];
-        Some((self.bytes.len().saturating_sub(rest.len()), marks))
+    fn head(&self) -> Option<[Millis; 3]> {
+        let rest = &mut self.bytes.strip_prefix(&[VERSION])?;
+        Some([codec::word(rest)?, codec::word(rest)?, codec::word(rest)?])
     }
 
     fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        let mut rest = self.bytes.get(self.entries..).unwrap_or_default();
+        let mut rest = self.bytes.get(EMPTY.len()..).unwrap_or_default();
         std::iter::from_fn(move || {
             let all = rest;
             let slot = Slot(codec::take(&mut rest, 16)?.try_into().map(u128::from_le_bytes).ok()?);
-            let ends = codec::number(&mut rest)?;
+            let ends = codec::word(&mut rest)?;
             let len = usize::try_from(codec::number(&mut rest)?).ok()?;
             let body = codec::take(&mut rest, len)?;
             let whole = all.get(..all.len().saturating_sub(rest.len()))?;
             Some(Entry { slot, ends, whole, body })
         })
+    }
+
+    /// When a counter is over, and the counter where it lies.
+    pub(super) fn body_mut(&mut self, slot: Slot) -> Option<(Millis, &mut [u8])> {
+        let mut end = EMPTY.len();
+        let entry = self.entries().find(|entry| {
+            end = end.saturating_add(entry.whole.len());
+            entry.slot == slot
+        })?;
+        let (start, ends) = (end.saturating_sub(entry.body.len()), entry.ends);
+        Some((ends, self.bytes.get_mut(start..end)?))
     }
 
     fn body(&self, slot: Slot) -> Option<&[u8]> {
@@ -283,9 +307,9 @@ impl Page {
         let mut out = Vec::with_capacity(self.bytes.len().saturating_add(128));
         out.push(VERSION);
         for mark in [self.full_at, self.open_full_at, self.broken_at] {
-            codec::put(&mut out, mark);
+            out.extend_from_slice(&mark.to_le_bytes());
         }
-        let tight = self.count >= OPEN_WAYS;
+        let tight = self.entries().count() >= OPEN_WAYS;
         for entry in self.entries() {
             let same = changed.as_ref().is_some_and(|(slot, ..)| *slot == entry.slot);
             let over = tight && entry.ends <= now;
@@ -295,7 +319,7 @@ impl Page {
         }
         if let Some((slot, Some(ends), counter)) = changed {
             out.extend_from_slice(&slot.0.to_le_bytes());
-            codec::put(&mut out, ends);
+            out.extend_from_slice(&ends.to_le_bytes());
             codec::put_sized(&mut out, |out| codec::encode(counter, out));
         }
         out

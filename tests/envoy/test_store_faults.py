@@ -151,7 +151,7 @@ def test_a_redis_that_answers_wrongly(down, passes, moods, figure):
                     # 503: on a machine that is busy otherwise the store may be late once.
                     late += client.call(envoy.port, body=ASK, headers={"x-run": f"{name} {number}"}).status != 200
                     time.sleep(0.05)
-                assert again == workers and late <= 1, (name, late, envoy.log().removeprefix(log))
+                assert again == workers and late <= 1 + number // 10, (name, late, envoy.log().removeprefix(log))
             everything = len(provider.arrived)
             assert load.until(lambda: redis.used() == everything, 30), (everything, redis.counters())
     figure(f"{len(moods)} ways to answer wrongly, `{down}`", "4 at once", f"slowest call {slowest:.2f} s, at most {sent} posts in a second or two")

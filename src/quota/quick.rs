@@ -1,0 +1,114 @@
+//! What most calls need of a counter, done where it lies in its page: a deadline that is there already holds more, or less,
+//! and what was used counts in the piece that is there.
+//!
+//! All else is left to [`super::reserve`] and [`super::settle`], which come to the same and take several times as long: a new
+//! window or deadline, a lease, a sliding window, a threshold, a refusal, a counter that is empty afterwards.
+
+use super::counter::{MAX_BACK, STEP, due, reached};
+use super::reserve::{AMPLE, Ask, Part, Standing, Upper, When};
+use super::table::Page;
+use super::windows::Window;
+use super::{Rule, Slot, Unit, codec};
+use crate::host::Millis;
+use std::rc::Rc;
+
+/// A number as a page has it.
+type Word = [u8; codec::WORD];
+
+/// A counter where it lies: without a lease, all of it in one piece of its window, and nothing overdue.
+struct Plain<'b> {
+    now: Millis,
+    /// The piece, and the whole counter, end here.
+    ends: Millis,
+    /// Where the piece begins.
+    start: Millis,
+    crossed: u8,
+    seen: &'b mut Word,
+    used: Option<&'b mut Word>,
+    /// Each: its piece, its deadline, its amount.
+    held: &'b mut [[Word; 3]],
+}
+
+/// Holds what a call may use of one limit; `None`: nothing was changed.
+pub(super) fn hold(page: &mut Page, index: usize, ask: &Ask<'_>, upper: &Upper<'_>, when: &When) -> Option<Part> {
+    let rule = ask.rule;
+    let amount = upper.amounts.of(rule.unit);
+    let counter = Plain::of(page, rule, ask.slot, when.now)?;
+    let taken = counter.held.iter().fold(counter.used(), |sum, [.., held]| sum.saturating_add(number(held)));
+    // As much room as it takes not to ask for a closer bound.
+    let simple = upper.closer.is_none() || matches!(rule.unit, Unit::Requests | Unit::Concurrent);
+    let room = if simple { amount } else { amount.saturating_mul(AMPLE) };
+    let fits = taken.checked_add(room).is_some_and(|sum| sum <= rule.amount);
+    let due = due(counter.now, when.ttl);
+    let [.., held] = counter.held.iter_mut().find(|[_, known, _]| number(known) == due)?;
+    if amount == 0 || !fits {
+        return None;
+    }
+    *held = number(held).checked_add(amount)?.to_le_bytes();
+    *counter.seen = counter.now.to_le_bytes();
+    let remaining = rule.amount.saturating_sub(taken).saturating_sub(amount);
+    let reset = if counter.ends == Millis::MAX { 0 } else { counter.ends.saturating_sub(counter.now) };
+    let standing = Standing { limit: rule.amount, remaining, reset, over: false, crowded: false };
+    let (rule, cell) = (Rc::clone(rule), counter.start);
+    Some(Part { rule, index, slot: ask.slot, crowded: false, cell, due, amount, standing })
+}
+
+/// Settles with one limit; `None`: nothing was changed.
+pub(super) fn settle(page: &mut Page, part: &Part, used: u64, now: Millis) -> Option<()> {
+    let rule = &*part.rule;
+    let counter = Plain::of(page, rule, part.slot, now)?;
+    let all = counter.used().checked_add(used)?;
+    let rest = |[_, due, held]: &[Word; 3]| {
+        let part = if number(due) == part.due { part.amount } else { 0 };
+        number(held).saturating_sub(part)
+    };
+    let empty = all == 0 && counter.held.iter().all(|held| rest(held) == 0);
+    let crosses = reached(all, &rule.thresholds, rule.amount) & !counter.crossed != 0;
+    let known = counter.used.is_some() || used == 0;
+    let here = counter.start == part.cell && part.amount > 0 && !part.crowded;
+    let [.., held] = counter.held.iter_mut().find(|[_, known, _]| number(known) == part.due)?;
+    let left = number(held).checked_sub(part.amount)?;
+    if empty || crosses || !known || !here {
+        return None;
+    }
+    *held = left.to_le_bytes();
+    *counter.seen = counter.now.to_le_bytes();
+    if let Some(used) = counter.used {
+        *used = all.to_le_bytes();
+    }
+    Some(())
+}
+
+impl<'b> Plain<'b> {
+    fn of(page: &'b mut Page, rule: &Rule, slot: Slot, now: Millis) -> Option<Self> {
+        if rule.fleet().is_some() || matches!(rule.window, Window::Sliding(_)) {
+            return None;
+        }
+        let (ends, body) = page.body_mut(slot)?;
+        let (&mut [0, crossed, cells @ 0..=1, _], rest) = body.split_first_chunk_mut::<{ codec::HEAD }>()? else {
+            return None;
+        };
+        let (words, []) = rest.as_chunks_mut() else { return None };
+        let (seen, words) = words.split_first_mut()?;
+        let (cell, held) = words.split_at_mut_checked(usize::from(cells).checked_mul(2)?)?;
+        let (held, []) = held.as_chunks_mut() else { return None };
+        let start = number(cell.first().or_else(|| held.first()?.first())?);
+        let latest = number(seen);
+        let (now, back) = (latest.max(now), latest.saturating_sub(now));
+        let step = now.checked_div(STEP).unwrap_or(0);
+        let counts = |[cell, due, _]: &[Word; 3]| number(cell) == start && number(due) > step;
+        let here = start <= now && now < ends && back <= MAX_BACK && held.iter().all(counts);
+        here.then_some(Self { now, ends, start, crossed, seen, used: cell.get_mut(1), held })
+    }
+
+    fn used(&self) -> u64 {
+        self.used.as_deref().map_or(0, number)
+    }
+}
+
+fn number(word: &Word) -> u64 {
+    u64::from_le_bytes(*word)
+}
+
+#[cfg(test)]
+mod tests;
