@@ -36,6 +36,11 @@ impl Change {
 pub struct Edits(Vec<(Cow<'static, str>, Option<Bytes>)>);
 
 impl Edits {
+    /// With room for so many.
+    pub fn with_capacity(count: usize) -> Self {
+        Self(Vec::with_capacity(count))
+    }
+
     pub fn set(&mut self, name: &'static str, value: impl Into<Vec<u8>>) {
         self.0.push((Cow::Borrowed(name), Some(Cow::Owned(clean(value.into())))));
     }

@@ -126,6 +126,8 @@ struct Mark {
     /// In steps.
     due: u64,
     amount: u64,
+    /// It counts as used from the beginning: its window is over before its deadline.
+    at_once: bool,
 }
 
 struct Call {
@@ -162,7 +164,11 @@ fn call(shared: &dyn Shared, rules: &Rules, random: &mut Random, now: Millis) ->
     let upper = upper.amounts;
     let mark = |limit: &usize| {
         let rule = &rules[*limit].0;
-        Mark { limit: *limit, cell: cell(rule, now), due: (now + ttl).div_ceil(STEP), amount: upper.of(rule.unit) }
+        let due = (now + ttl).div_ceil(STEP);
+        let short = matches!(rule.window, Window::Calendar(..)) && rule.window.piece(now).end <= due * STEP;
+        let at_once = rule.unit == Unit::Requests && short;
+        let due = if at_once { u64::MAX } else { due };
+        Mark { limit: *limit, cell: cell(rule, now), due, amount: upper.of(rule.unit), at_once }
     };
     let marks: Vec<Mark> = some.iter().map(mark).collect();
     match reserved {
@@ -182,6 +188,8 @@ struct Seen {
     retried: u64,
     lapsed: u64,
     late: u64,
+    /// Nothing was left to settle.
+    done: u64,
     died_reserving: u64,
     died_settling: u64,
     died_extending: u64,
@@ -230,8 +238,10 @@ impl<'s> World<'s> {
         let start = cell(&self.rules[limit].0, self.now);
         let (settled, unbounded) = self.truth[limit].get(&start).copied().unwrap_or_default();
         let marks = self.open.iter().flat_map(|call| &call.marks).chain(&self.lost);
-        let held = marks.filter(|mark| mark.limit == limit && self.holds(mark)).map(|mark| mark.amount).sum();
-        (settled, held, unbounded)
+        let marks = marks.filter(|mark| mark.limit == limit && self.holds(mark));
+        let (at_once, held): (Vec<&Mark>, Vec<&Mark>) = marks.partition(|mark| mark.at_once);
+        let sum = |marks: Vec<&Mark>| marks.iter().map(|mark| mark.amount).sum::<u64>();
+        (settled + sum(at_once), sum(held), unbounded)
     }
 
     fn check(&self, envoy: &Envoy, after: &str) {
@@ -317,12 +327,16 @@ impl<'s> World<'s> {
         let rival = (!dies && self.random.below(4) == 0).then(|| self.rival());
         let worker = Worker::new(envoy, life, rival);
         let settled = Quota::new(Table::open(&worker)).settle(held, &used, self.now, &mut Vec::new());
-        let late = marks.iter().filter(|mark| !self.counts(mark)).count();
+        let late = marks.iter().filter(|mark| !self.counts(mark) && !mark.at_once).count();
         assert_eq!((settled.left.is_none(), settled.lost, settled.late), (true, 0, late), "run {}", self.number);
         self.join(worker);
         self.seen.died_settling += u64::from(life < marks.len());
-        for (at, mark) in marks.into_iter().enumerate() {
-            if at < life {
+        let mut written = 0;
+        for mark in marks {
+            let done = mark.at_once && mark.amount == used.of(self.rules[mark.limit].0.unit);
+            self.seen.done += u64::from(done);
+            if done || written < life {
+                written += usize::from(!done);
                 self.count(&mark, &used);
             } else {
                 self.lost.push(mark);
@@ -426,7 +440,7 @@ fn in_any_order_settled_is_the_truth_and_nothing_is_held_but_what_calls_hold() {
         world.check(&envoy, "the longest deadline");
     }
     println!("{seen:?}");
-    let Seen { admitted, refused, overtaken, extended, retried, lapsed, late, .. } = seen;
+    let Seen { admitted, refused, overtaken, extended, retried, lapsed, late, done, .. } = seen;
     let all = [
         admitted,
         refused,
@@ -435,6 +449,7 @@ fn in_any_order_settled_is_the_truth_and_nothing_is_held_but_what_calls_hold() {
         retried,
         lapsed,
         late,
+        done,
         seen.died_reserving,
         seen.died_settling,
         seen.died_extending,

@@ -334,7 +334,8 @@ fn presentable(error: &Error, body: &[u8]) -> bool {
 
 /// Removes what is not the client's.
 fn for_client(headers: &Headers) -> Edits {
-    let mut edits = Edits::default();
+    // Where it went, where its limits stand, a length.
+    let mut edits = Edits::with_capacity(12);
     for (name, _) in headers.iter() {
         if NOT_FOR_CLIENTS.contains(&name) || name.starts_with("x-sluice-") {
             edits.remove(name.to_owned());

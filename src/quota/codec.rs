@@ -66,16 +66,15 @@ pub fn encode(counter: &Counter, out: &mut Vec<u8>) {
     let flag = |set: bool, bit| if set { bit } else { 0 };
     let flags = flag(counter.lease.is_some(), LEASE) | flag(counter.past.is_some(), PAST);
     out.extend_from_slice(&[flags, counter.crossed, size(counter.cells.all()), size(counter.held.all())]);
-    let mut word = |word: u64| out.extend_from_slice(&word.to_le_bytes());
-    word(counter.seen);
+    put_word(out, counter.seen);
     for cell in counter.cells.all() {
-        word(cell.start);
-        word(cell.used);
+        put_word(out, cell.start);
+        put_word(out, cell.used);
     }
     for held in counter.held.all() {
-        word(held.cell);
-        word(held.due);
-        word(held.amount);
+        put_word(out, held.cell);
+        put_word(out, held.due);
+        put_word(out, held.amount);
     }
     for lease in counter.lease.iter().chain(&counter.past) {
         encode_lease(lease, out);
@@ -116,6 +115,11 @@ fn head<'b, const N: usize>(bytes: &mut &'b [u8]) -> Option<&'b [u8; N]> {
     let (head, rest) = bytes.split_first_chunk()?;
     *bytes = rest;
     Some(head)
+}
+
+#[inline(never)]
+pub fn put_word(out: &mut Vec<u8>, word: u64) {
+    out.extend_from_slice(&word.to_le_bytes());
 }
 
 /// The next eight bytes.

@@ -210,6 +210,13 @@ impl Counter {
         }
     }
 
+    /// Takes back what counted as used from the beginning.
+    pub fn uncharge(&mut self, cell: Millis, amount: u64) {
+        if let Some(known) = self.cells.all_mut().iter_mut().find(|known| known.start == cell) {
+            known.used = known.used.saturating_sub(amount);
+        }
+    }
+
     /// The thresholds, in percent, that are reached and were not reported in this window. A sliding window has no
     /// beginning: there, one may be reported again once less than it is used.
     pub fn cross(&mut self, thresholds: &[u8], amount: u64, window: Window) -> u8 {

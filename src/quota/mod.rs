@@ -34,6 +34,7 @@ pub use state::State;
 pub use table::{ATTEMPTS, Closed, DEFAULT_PAGES, Table, WAYS, who};
 pub use windows::{Piece, Span, Window, date};
 
+use crate::host::Millis;
 use hash::Hasher;
 use std::borrow::Cow;
 
@@ -205,6 +206,13 @@ impl Rule {
             (Store::Local, _) | (_, Window::Sliding(_)) => None,
             (Store::Fleet(down), _) => Some(down),
         }
+    }
+
+    /// Whether what is reserved until `lapses` may count as used from the beginning: most calls come to one request, and what a lost
+    /// one held is free at the window's end either way. A threshold is reached by what was used in truth.
+    fn counts_at_once(&self, ends: Millis, lapses: Millis) -> bool {
+        let simple = self.unit == Unit::Requests && self.fleet().is_none() && self.thresholds.is_empty();
+        simple && ends <= lapses && matches!(self.window, Window::Calendar(..))
     }
 
     fn enforced(&self) -> bool {

@@ -5,7 +5,7 @@
 //! window or deadline, a lease, a sliding window, a threshold, a refusal, a counter that is empty afterwards.
 
 use super::counter::{MAX_BACK, STEP, due, reached};
-use super::reserve::{AMPLE, Ask, Part, Standing, Upper, When};
+use super::reserve::{AMPLE, AT_ONCE, Ask, Part, Standing, Upper, When};
 use super::table::Page;
 use super::windows::Window;
 use super::{Rule, Slot, Unit, codec};
@@ -39,12 +39,18 @@ pub(super) fn hold(page: &mut Page, index: usize, ask: &Ask<'_>, upper: &Upper<'
     let simple = upper.closer.is_none() || matches!(rule.unit, Unit::Requests | Unit::Concurrent);
     let room = if simple { amount } else { amount.saturating_mul(AMPLE) };
     let fits = taken.checked_add(room).is_some_and(|sum| sum <= rule.amount);
-    let due = due(counter.now, when.ttl);
-    let [.., held] = counter.held.iter_mut().find(|[_, known, _]| number(known) == due)?;
+    let mut due = due(counter.now, when.ttl);
+    let place = if rule.counts_at_once(counter.ends, due.saturating_mul(STEP)) {
+        due = AT_ONCE;
+        counter.used?
+    } else {
+        let [.., held] = counter.held.iter_mut().find(|[_, known, _]| number(known) == due)?;
+        held
+    };
     if amount == 0 || !fits {
         return None;
     }
-    *held = number(held).checked_add(amount)?.to_le_bytes();
+    *place = number(place).checked_add(amount)?.to_le_bytes();
     *counter.seen = counter.now.to_le_bytes();
     let remaining = rule.amount.saturating_sub(taken).saturating_sub(amount);
     let reset = if counter.ends == Millis::MAX { 0 } else { counter.ends.saturating_sub(counter.now) };

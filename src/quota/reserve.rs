@@ -1,6 +1,6 @@
 //! Several limits at once: all must have room, or none is touched.
 
-use super::counter::due;
+use super::counter::{STEP, due};
 use super::lease::{Lease, MAX_AMOUNT, Message, RECLAIM, RECLAIM_TOTAL, Word};
 use super::table::{ATTEMPTS, Closed, Page, Seat, Table};
 use super::{Amounts, Down, Rule, Slot, Unit, quick};
@@ -64,10 +64,14 @@ pub(super) struct Part {
     pub crowded: bool,
     /// The piece of the window that it counts in, even if it is settled later.
     pub cell: Millis,
+    /// In steps; [`AT_ONCE`]: it is no deadline.
     pub due: u64,
     pub amount: u64,
     pub standing: Standing,
 }
+
+/// What counts as used from the beginning: see [`Rule::counts_at_once`].
+pub(super) const AT_ONCE: u64 = u64::MAX;
 
 /// Where a limit stands, for `x-ratelimit-*`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -353,7 +357,14 @@ pub(super) fn lease<'s>(rule: &Rule, seat: &'s mut Seat) -> &'s mut Lease {
     lease
 }
 
-fn hold(index: usize, ask: &Ask<'_>, seat: &mut Seat, upper: &Amounts, when: &When) -> (Part, Option<Message>) {
+/// Holds what a call may use of a limit that has room, or is only reported.
+pub(super) fn hold(
+    index: usize,
+    ask: &Ask<'_>,
+    seat: &mut Seat,
+    upper: &Amounts,
+    when: &When,
+) -> (Part, Option<Message>) {
     let rule = ask.rule;
     let amount = upper.of(rule.unit);
     let over = !rule.enforced() && !seat.counter.fits(amount, rule.amount);
@@ -361,8 +372,14 @@ fn hold(index: usize, ask: &Ask<'_>, seat: &mut Seat, upper: &Amounts, when: &Wh
         // It was the fleet's before the configuration changed.
         seat.counter.lease = None;
     }
-    let (cell, due) = (seat.moment.piece.start, due(seat.moment.now, when.ttl));
-    seat.counter.hold(cell, due, amount);
+    let (piece, mut due) = (seat.moment.piece, due(seat.moment.now, when.ttl));
+    let cell = piece.start;
+    if rule.counts_at_once(piece.end, due.saturating_mul(STEP)) {
+        due = AT_ONCE;
+        seat.counter.charge(cell, amount);
+    } else {
+        seat.counter.hold(cell, due, amount);
+    }
     let (slot, taken, now) = (seat.slot, seat.counter.taken(), seat.moment.now);
     let message = rule.fleet().and_then(|_| lease(rule, seat).touched(slot, taken, now));
     let standing = Standing { over, ..standing(rule, seat) };

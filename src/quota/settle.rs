@@ -1,10 +1,10 @@
 //! The end of a call, whatever it was, and a call that takes longer than was thought.
 
-use super::{Amounts, Slot, quick};
 use super::counter::due;
 use super::lease::Message;
-use super::reserve::{Part, Quota, Reservation, When, lease};
+use super::reserve::{AT_ONCE, Part, Quota, Reservation, When, lease};
 use super::table::{ATTEMPTS, Closed, Seat};
+use super::{Amounts, Slot, quick};
 use crate::host::Millis;
 
 /// What settling has shown.
@@ -13,7 +13,7 @@ pub struct Settled {
     pub crossed: Vec<Crossed>,
     /// Other workers were always first: to be settled again, soon.
     pub left: Option<Reservation>,
-    /// Limits whose window was over: the amount counts nowhere that still admits.
+    /// Limits whose window was over: the amount counts nowhere that still admits. Not those that counted it at once.
     pub late: usize,
     /// Limits whose counter could not be read.
     pub lost: usize,
@@ -25,6 +25,27 @@ pub struct Crossed {
     /// The limit's place in what was asked when it was reserved.
     pub index: usize,
     pub percent: u8,
+}
+
+/// Takes out what a part holds and counts what was used: whether that counts still, and which thresholds it has reached.
+pub(super) fn charge(part: &Part, used: u64, seat: &mut Seat) -> (bool, u8) {
+    let rule = &*part.rule;
+    let counts = rule.window.counts(part.cell, seat.moment.now, &seat.moment.piece);
+    let mut bits = 0;
+    if counts {
+        if part.due == AT_ONCE {
+            seat.counter.uncharge(part.cell, part.amount);
+        } else {
+            seat.counter.take(part.cell, part.due, part.amount);
+        }
+        seat.counter.charge(part.cell, used);
+        if rule.fleet().is_none() {
+            bits = seat.counter.cross(&rule.thresholds, rule.amount, rule.window);
+        }
+    } else if let Some(past) = seat.counter.past.as_mut().filter(|past| past.start == part.cell) {
+        past.total = past.total.saturating_add(used);
+    }
+    (counts, bits)
 }
 
 impl Quota<'_> {
@@ -61,6 +82,9 @@ impl Quota<'_> {
         settled: &mut Settled,
     ) -> Result<(), Closed> {
         let rule = &*part.rule;
+        if part.due == AT_ONCE && part.amount == used {
+            return Ok(());
+        }
         for _ in 0..ATTEMPTS {
             let mut page = None;
             if !part.crowded {
@@ -73,23 +97,13 @@ impl Quota<'_> {
                 }
             }
             let mut seat = self.table.seat_in(page, rule, part.slot, part.crowded, now)?;
-            let counts = rule.window.counts(part.cell, seat.moment.now, &seat.moment.piece);
-            let mut bits = 0;
-            if counts {
-                seat.counter.take(part.cell, part.due, part.amount);
-                seat.counter.charge(part.cell, used);
-                if rule.fleet().is_none() {
-                    bits = seat.counter.cross(&rule.thresholds, rule.amount, rule.window);
-                }
-            } else if let Some(past) = seat.counter.past.as_mut().filter(|past| past.start == part.cell) {
-                past.total = past.total.saturating_add(used);
-            }
+            let (counts, bits) = charge(part, used, &mut seat);
             let (slot, taken, moment) = (seat.slot, seat.counter.taken(), seat.moment);
             let shared = rule.fleet().filter(|_| counts);
             let message = shared.and_then(|_| lease(rule, &mut seat).touched(slot, taken, moment.now));
             if self.table.keep(rule, &seat) {
                 messages.extend(message);
-                settled.late = settled.late.saturating_add((!counts).into());
+                settled.late = settled.late.saturating_add((!counts && part.due != AT_ONCE).into());
                 let crossed = (0..8).zip(&rule.thresholds).filter(|(bit, _)| bits & (1_u8 << bit) != 0);
                 settled.crossed.extend(crossed.map(|(_, percent)| Crossed { index: part.index, percent: *percent }));
                 return Ok(());

@@ -270,15 +270,17 @@ impl Page {
         })
     }
 
-    /// When a counter is over, and the counter where it lies.
+    /// When a counter is over, and the counter where it lies, in a page that can be read.
     pub(super) fn body_mut(&mut self, slot: Slot) -> Option<(Millis, &mut [u8])> {
-        let mut end = EMPTY.len();
-        let entry = self.entries().find(|entry| {
-            end = end.saturating_add(entry.whole.len());
-            entry.slot == slot
-        })?;
-        let (start, ends) = (end.saturating_sub(entry.body.len()), entry.ends);
-        Some((ends, self.bytes.get_mut(start..end)?))
+        let (mut size, mut found) = (EMPTY.len(), None);
+        for entry in self.entries() {
+            size = size.saturating_add(entry.whole.len());
+            if entry.slot == slot {
+                found = Some((entry.ends, size.saturating_sub(entry.body.len())..size));
+            }
+        }
+        let (ends, body) = found.filter(|_| size == self.bytes.len() && self.bytes.first() == Some(&VERSION))?;
+        Some((ends, self.bytes.get_mut(body)?))
     }
 
     fn body(&self, slot: Slot) -> Option<&[u8]> {
@@ -307,7 +309,7 @@ impl Page {
         let mut out = Vec::with_capacity(self.bytes.len().saturating_add(128));
         out.push(VERSION);
         for mark in [self.full_at, self.open_full_at, self.broken_at] {
-            out.extend_from_slice(&mark.to_le_bytes());
+            codec::put_word(&mut out, mark);
         }
         let tight = self.entries().count() >= OPEN_WAYS;
         for entry in self.entries() {
@@ -319,7 +321,7 @@ impl Page {
         }
         if let Some((slot, Some(ends), counter)) = changed {
             out.extend_from_slice(&slot.0.to_le_bytes());
-            out.extend_from_slice(&ends.to_le_bytes());
+            codec::put_word(&mut out, ends);
             codec::put_sized(&mut out, |out| codec::encode(counter, out));
         }
         out

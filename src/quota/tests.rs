@@ -234,7 +234,7 @@ fn a_call_that_is_settled_takes_its_own_and_leaves_lost_ones_to_their_deadline()
 #[test]
 fn what_is_settled_after_its_window_counts_in_it_and_not_in_the_next() {
     let memory = Memory::with(4);
-    let (quota, rule) = (memory.quota(), rule(Unit::Requests, Window::Calendar(1, Span::Minute), 5));
+    let (quota, rule) = (memory.quota(), rule(Unit::InputTokens, Window::Calendar(1, Span::Minute), 5));
     let held = reserve(&quota, &[&rule], 5, &at(NOW + 59_999)).unwrap();
     let next = reserve(&quota, &[&rule], 4, &at(NOW + 60_000)).unwrap();
     assert_eq!(settle(&quota, held, 5, NOW + 60_001).late, 1);
