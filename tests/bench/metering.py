@@ -1,5 +1,6 @@
 """What knowing callers, counting and limits add: the module with them and the same module without, side by side."""
 
+import functools
 import hashlib
 import json
 import pathlib
@@ -72,10 +73,10 @@ class Metering:
     def __init__(self, bench):
         self.bench = bench
 
-    def pairs(self, base: dict, other: dict, requests: list[tuple[dict, int]]) -> list[list[tuple[dict, dict]]]:
+    def pairs(self, base: dict, other: dict, requests: list[tuple[dict, int]], times: int = 1) -> list[list[tuple[dict, dict]]]:
         bench, port = self.bench, self.bench.ends.port
-        with Gateway(gateway(port, **base)) as bench.plain, Gateway(gateway(port, **other)) as bench.module:
-            return [bench.rounds_of(request, count, 4 if count < 100 else 16) for request, count in requests]
+        measured = [functools.partial(bench.rounds_of, request, count, 4 if count < 100 else 16) for request, count in requests]
+        return bench.over_starts(gateway(port, **base), gateway(port, **other), measured, times)
 
     def text(self, name: str, text: str) -> dict:
         document = {"model": SAME, "max_completion_tokens": MANY, "messages": [{"role": "user", "content": text}]}
@@ -87,7 +88,7 @@ class Metering:
         bench = self.bench
         bench.answers()
         request = bench.request(SAME, 1 << 10)
-        [pairs] = self.pairs({}, {**CALLERS, "limits": LIMITS}, [(request, 3000)])
+        [pairs] = self.pairs({}, {**CALLERS, "limits": LIMITS}, [(request, 3000)], 3)
         bench.cpu("CPU of a call with a key and two limits, 1 KB", pairs, 1, 25)
         document = json.loads(pathlib.Path(request["body"]).read_bytes())
         file = traffic.write(bench.folder, "request-scarce", json.dumps({**document, "max_completion_tokens": MANY}, separators=(",", ":")).encode())
