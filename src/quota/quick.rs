@@ -24,9 +24,12 @@ struct Plain<'b> {
     start: Millis,
     crossed: u8,
     seen: &'b mut Word,
+    /// `None`: nothing was counted yet.
     used: Option<&'b mut Word>,
     /// Each: its piece, its deadline, its amount.
     held: &'b mut [[Word; 3]],
+    /// Of all.
+    reserved: u64,
 }
 
 /// Holds what a call may use of one limit; `None`: nothing was changed.
@@ -34,25 +37,23 @@ pub(super) fn hold(page: &mut Page, index: usize, ask: &Ask<'_>, upper: &Upper<'
     let rule = ask.rule;
     let amount = upper.amounts.of(rule.unit);
     let counter = Plain::of(page, rule, ask.slot, when.now)?;
-    let taken = counter.held.iter().fold(counter.used(), |sum, [.., held]| sum.saturating_add(number(held)));
     // As much room as it takes not to ask for a closer bound.
     let simple = upper.closer.is_none() || matches!(rule.unit, Unit::Requests | Unit::Concurrent);
     let room = if simple { amount } else { amount.saturating_mul(AMPLE) };
-    let fits = taken.checked_add(room).is_some_and(|sum| sum <= rule.amount);
+    let left = rule.amount.checked_sub(counter.used().checked_add(counter.reserved)?)?;
+    if amount == 0 || left < room {
+        return None;
+    }
     let mut due = due(counter.now, when.ttl);
     let place = if rule.counts_at_once(counter.ends, due.saturating_mul(STEP)) {
         due = AT_ONCE;
         counter.used?
     } else {
-        let [.., held] = counter.held.iter_mut().find(|[_, known, _]| number(known) == due)?;
-        held
+        place(counter.held, due)?
     };
-    if amount == 0 || !fits {
-        return None;
-    }
     *place = number(place).checked_add(amount)?.to_le_bytes();
     *counter.seen = counter.now.to_le_bytes();
-    let remaining = rule.amount.saturating_sub(taken).saturating_sub(amount);
+    let remaining = left.saturating_sub(amount);
     let reset = if counter.ends == Millis::MAX { 0 } else { counter.ends.saturating_sub(counter.now) };
     let standing = Standing { limit: rule.amount, remaining, reset, over: false, crowded: false };
     let (rule, cell) = (Rc::clone(rule), counter.start);
@@ -64,15 +65,11 @@ pub(super) fn settle(page: &mut Page, part: &Part, used: u64, now: Millis) -> Op
     let rule = &*part.rule;
     let counter = Plain::of(page, rule, part.slot, now)?;
     let all = counter.used().checked_add(used)?;
-    let rest = |[_, due, held]: &[Word; 3]| {
-        let part = if number(due) == part.due { part.amount } else { 0 };
-        number(held).saturating_sub(part)
-    };
-    let empty = all == 0 && counter.held.iter().all(|held| rest(held) == 0);
+    let empty = all == 0 && counter.reserved == part.amount;
     let crosses = reached(all, &rule.thresholds, rule.amount) & !counter.crossed != 0;
     let known = counter.used.is_some() || used == 0;
     let here = counter.start == part.cell && part.amount > 0 && !part.crowded;
-    let [.., held] = counter.held.iter_mut().find(|[_, known, _]| number(known) == part.due)?;
+    let held = place(counter.held, part.due)?;
     let left = number(held).checked_sub(part.amount)?;
     if empty || crosses || !known || !here {
         return None;
@@ -83,6 +80,12 @@ pub(super) fn settle(page: &mut Page, part: &Part, used: u64, now: Millis) -> Op
         *used = all.to_le_bytes();
     }
     Some(())
+}
+
+/// What is held until a deadline.
+#[inline(never)]
+fn place(held: &mut [[Word; 3]], due: u64) -> Option<&mut Word> {
+    held.iter_mut().find(|[_, known, _]| number(known) == due).map(|[.., amount]| amount)
 }
 
 impl<'b> Plain<'b> {
@@ -102,9 +105,15 @@ impl<'b> Plain<'b> {
         let latest = number(seen);
         let (now, back) = (latest.max(now), latest.saturating_sub(now));
         let step = now.checked_div(STEP).unwrap_or(0);
-        let counts = |[cell, due, _]: &[Word; 3]| number(cell) == start && number(due) > step;
-        let here = start <= now && now < ends && back <= MAX_BACK && held.iter().all(counts);
-        here.then_some(Self { now, ends, start, crossed, seen, used: cell.get_mut(1), held })
+        let mut reserved = 0_u64;
+        for [cell, due, amount] in held.iter() {
+            if number(cell) != start || number(due) <= step {
+                return None;
+            }
+            reserved = reserved.checked_add(number(amount))?;
+        }
+        let here = start <= now && now < ends && back <= MAX_BACK;
+        here.then_some(Self { now, ends, start, crossed, seen, used: cell.get_mut(1), held, reserved })
     }
 
     fn used(&self) -> u64 {

@@ -106,14 +106,15 @@ fn write(request: &Embed, model: &str, losses: &mut Losses) -> Result<Vec<u8>, E
 
 fn read_answer<'a>(body: Value<'a>, request: &Embed) -> Result<Answer<'a>, Error> {
     let list = body.get("data").ok_or_else(super::embed::bad)?;
-    let mut vectors = Vec::with_capacity(request.inputs.len());
+    let mut vectors: Vec<(u64, _)> = Vec::with_capacity(request.inputs.len());
     for (place, one) in (0_u64..).zip(list.items()) {
         let vector = one.get("embedding").ok_or_else(super::embed::bad)?;
         let index = one.get("index").and_then(|index| index.count()).unwrap_or(place);
-        vectors.push((index, raw_vector(&vector)?));
+        // Most answer in order; the index says so.
+        let before = vectors.iter().rposition(|(known, _)| *known <= index);
+        let at = before.map_or(0, |before| before.saturating_add(1));
+        vectors.insert(at, (index, raw_vector(&vector)?));
     }
-    // Most answer in order; the index says so.
-    vectors.sort_by_key(|(index, _)| *index);
     let sets = vec![(Encoding::Float, vectors.into_iter().map(|(_, vector)| vector).collect())];
     complete(request, &sets)?;
     Ok(Answer::of(Given::Vectors(sets), &body))
