@@ -17,7 +17,7 @@ pub(super) const MAX_BACK: Millis = 86_400_000;
 
 /// Reserved amounts, by piece of the window and deadline. More than there are pieces, so that two of one piece can
 /// always be found to be joined.
-const HELD: usize = 24;
+pub(super) const HELD: usize = 24;
 const PIECES: usize = PARTS as usize + 1;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,13 +2,15 @@
 
 use super::lease::{Answer, Message};
 use super::mail::{Mail, Sender};
+use super::reserve::{Ask, Quota, Reserved, When};
 use super::resp::{Broken, reply};
-use super::table::{Closed, Table};
+use super::table::{Closed, EMPTY, Table};
 use super::windows::{Span, Window};
-use super::{Rule, Slot, Unit, codec};
+use super::{Amounts, Rule, Slot, Unit, codec};
 use crate::host::Shared;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// 2026-11-21 08:00 UTC.
 const NOW: u64 = 1_795_248_000_000;
@@ -73,6 +75,32 @@ impl Shared for Spoilt<'_> {
     }
 }
 
+/// A page with one counter of these bytes.
+fn page_of(slot: Slot, counter: &[u8]) -> Vec<u8> {
+    let mut page = EMPTY.to_vec();
+    page.extend_from_slice(&slot.0.to_le_bytes());
+    codec::put_word(&mut page, NOW.saturating_add(1000));
+    codec::put_sized(&mut page, |page| page.extend(counter.iter().take(8000)));
+    page
+}
+
+/// A call reserves and settles there, or is refused; what it used is counted if it was held.
+fn used(page: &[u8], rule: &Rule) {
+    let shared = Spoilt(page, RefCell::default());
+    let (quota, rule) = (Quota::new(Table::of(&shared, 1)), Rc::new(rule.clone()));
+    let ask = Ask { rule: &rule, slot: rule.slot(&[]) };
+    let amounts = Amounts { requests: 1, concurrent: 1, ..Amounts::default() };
+    let when = When { now: NOW, ttl: 60_000, failed: false };
+    for _ in 0..2 {
+        if let Reserved::Held(held) = quota.reserve(&[ask], &mut amounts.into(), &when, &mut Vec::new()) {
+            let before = quota.taken(&rule, ask.slot, NOW);
+            assert!(before.is_some_and(|(used, held)| used.saturating_add(held) <= rule.amount));
+            let settled = quota.settle(held, &amounts, NOW, &mut Vec::new());
+            assert!(settled.left.is_none() && settled.lost == 0, "nobody else is there");
+        }
+    }
+}
+
 /// A counter that can be read is written as it was; a page of any bytes gives a counter, or says why not, and can be read ever after.
 pub fn fuzz_counter(data: &[u8]) {
     if let Some(counter) = codec::decode(data) {
@@ -89,6 +117,7 @@ pub fn fuzz_counter(data: &[u8]) {
             let slot = rule.slot(&[]);
             table.peek(&rule, slot, NOW);
             table.leased(0);
+            used(&page_of(slot, data), &rule);
             match table.seat(&rule, slot, false, NOW) {
                 Ok(seat) => {
                     assert!(table.keep(&rule, &seat), "nobody else is there");

@@ -4,7 +4,7 @@
 //! All else is left to [`super::reserve`] and [`super::settle`], which come to the same and take several times as long: a new
 //! window or deadline, a lease, a sliding window, a threshold, a refusal, a counter that is empty afterwards.
 
-use super::counter::{MAX_BACK, STEP, due, reached};
+use super::counter::{HELD, MAX_BACK, STEP, due, reached};
 use super::reserve::{AMPLE, AT_ONCE, Ask, Part, Standing, Upper, When};
 use super::table::Page;
 use super::windows::Window;
@@ -94,7 +94,7 @@ impl<'b> Plain<'b> {
             return None;
         }
         let (ends, body) = page.body_mut(slot)?;
-        let (&mut [0, crossed, cells @ 0..=1, _], rest) = body.split_first_chunk_mut::<{ codec::HEAD }>()? else {
+        let (&mut [0, crossed, cells @ 0..=1, count], rest) = body.split_first_chunk_mut::<{ codec::HEAD }>()? else {
             return None;
         };
         let (words, []) = rest.as_chunks_mut() else { return None };
@@ -112,7 +112,8 @@ impl<'b> Plain<'b> {
             }
             reserved = reserved.checked_add(number(amount))?;
         }
-        let here = start <= now && now < ends && back <= MAX_BACK;
+        let whole = held.len() == usize::from(count) && held.len() <= HELD;
+        let here = whole && start <= now && now < ends && back <= MAX_BACK;
         here.then_some(Self { now, ends, start, crossed, seen, used: cell.get_mut(1), held, reserved })
     }
 

@@ -498,4 +498,15 @@ fn the_fuzz_functions_hold_on_seeds_and_their_mutants() {
     for at in 0..page.len() {
         fuzz_counter(&page[at..]);
     }
+    // Counters that are changed where they lie.
+    for start in [Window::Calendar(1, Span::Day).piece(NOW).start, 0] {
+        let mut counter = counter::Counter { seen: NOW, ..counter::Counter::default() };
+        counter.charge(start, 40);
+        counter.hold(start, counter::due(NOW, 60_000), 7);
+        counter.hold(start, counter::due(NOW, 90_000), 8);
+        let mut bytes = Vec::new();
+        codec::encode(&counter, &mut bytes);
+        fuzz_counter(&bytes);
+        mutants(&bytes).for_each(|mutant| fuzz_counter(&mutant));
+    }
 }
