@@ -170,8 +170,8 @@ impl Call {
         } else if status == 503 || status < 400 {
             self.hostless(host);
         }
-        if status < 400 && !self.policy.told.replace(true) {
-            self.note = Some([self.next_cluster(), ": ", &error.message].concat());
+        if status < 400 {
+            self.fault = Some([self.next_cluster(), ": ", &error.message].concat());
         }
         self.ending = Ending::Error(error.kind);
         self.told = Some(error.status);

@@ -292,7 +292,7 @@ impl Gateway {
             told: None,
             meter: None,
             unsent: None,
-            note: None,
+            fault: None,
         };
         (call, edits)
     }

@@ -114,8 +114,8 @@ pub struct Call {
     meter: Option<Box<holding::Meter>>,
     /// The body for an answer that came without one: Envoy takes it only as a reply of the gateway role's.
     unsent: Option<Reply>,
-    /// For the process's own log.
-    note: Option<String>,
+    /// What is wrong around the module.
+    fault: Option<String>,
 }
 
 /// What is asked of the provider.

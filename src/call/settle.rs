@@ -27,6 +27,8 @@ pub struct Report {
     pub samples: Vec<Sample>,
     /// Lines for the process's own log.
     pub notes: Vec<String>,
+    /// One that is the same for many calls: what is wrong around the module.
+    pub fault: Option<String>,
     /// For the store of limits.
     pub messages: Vec<Message>,
 }
@@ -201,7 +203,7 @@ impl Call {
             samples.push(telemetry::ledger_lost());
         }
         let crossed = done.crossed.iter().map(|(limit, percent)| format!("limit {limit}: {percent} % used"));
-        let notes = crossed.chain(self.note.take()).collect();
+        let notes = crossed.collect();
         for (provider, field) in &self.losses {
             samples.push(telemetry::loss(self.provider(*provider).map(|p| Rc::clone(&p.name)), field));
         }
@@ -227,7 +229,14 @@ impl Call {
             cost_usd: cost,
             limits: &done.entries,
         };
-        Report { log: entry.to_json(), bill: self.bill(charged, cost), samples, notes, messages }
+        Report {
+            log: entry.to_json(),
+            bill: self.bill(charged, cost),
+            samples,
+            notes,
+            fault: self.fault.take(),
+            messages,
+        }
     }
 
     /// Counts the call in the ledger, on the day that it began.

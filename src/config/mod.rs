@@ -27,7 +27,6 @@ use crate::provider::Provider;
 use crate::route::Model;
 use crate::secret::Secret;
 use node::Node;
-use std::cell::Cell;
 use std::fmt;
 
 /// Most entries of `providers` or `models`: each costs metric names and shared data.
@@ -65,8 +64,6 @@ pub struct Policy {
     pub prices: PriceList,
     /// Where paths go that no dialect knows; `None`: 404.
     pub other_paths: Option<OtherPaths>,
-    /// Whether this worker has said that a cluster has no provider role: it is said once.
-    pub told: Cell<bool>,
 }
 
 /// The `model` of an answer.

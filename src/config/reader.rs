@@ -95,7 +95,6 @@ impl<'v> Reader<'v> {
             answer_model: if asked { AnswerModel::Asked } else { AnswerModel::Provider },
             on_loss: if drop { OnLoss::Drop } else { OnLoss::Refuse },
             other_paths,
-            told: Default::default(),
         })
     }
 

@@ -1,6 +1,6 @@
 use super::host::{Envoy, nanos, record};
 use super::store::Store;
-use super::{action, put_headers, read_body, read_headers, write_body};
+use super::{action, put_headers, read_body, read_headers, say_once, write_body};
 use crate::call::gateway::Gateway;
 use crate::call::{Shared, Step, settle};
 use crate::config::Policy;
@@ -183,6 +183,9 @@ impl GatewayContext {
             }
             for note in &report.notes {
                 log::warn!("sluice: {note}");
+            }
+            if let Some(fault) = &report.fault {
+                say_once(fault);
             }
             record(report.samples);
             if let Some(store) = &self.store {

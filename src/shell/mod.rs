@@ -17,11 +17,27 @@ use crate::call::{Next, Step};
 use crate::http::{Change, Headers, Reply};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, LogLevel, MapType};
+use std::cell::RefCell;
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
     proxy_wasm::set_root_context(|context| Box::new(root::Root::new(context)));
 }}
+
+thread_local! {
+    /// What was said already. Names in it are of clusters, so only the configuration's size leads here.
+    static SAID: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Says what is wrong around the module, once in each worker: it is so with every call.
+fn say_once(fault: &str) {
+    SAID.with_borrow_mut(|said| {
+        if !said.iter().any(|known| known == fault) {
+            log::error!("sluice: {fault}");
+            said.push(fault.to_owned());
+        }
+    });
+}
 
 /// Any length: the whole buffer.
 const ALL: usize = u32::MAX as usize;

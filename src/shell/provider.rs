@@ -1,20 +1,14 @@
 use super::host::Envoy;
-use super::{action, put_headers, read_body, read_headers, write_body, write_head};
+use super::{action, put_headers, read_body, read_headers, say_once, write_body, write_head};
 use crate::call::attempt::{Attempt, Place};
 use crate::call::{Next, Step};
 use crate::http::Reply;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, MapType};
-use std::cell::Cell;
 use std::rc::Rc;
 
 /// Filter state by which the route finds the cluster of the next attempt: a header would reach the provider.
 const CLUSTER: &str = "sluice.cluster";
-
-thread_local! {
-    /// That calls came from another VM.
-    static TOLD: Cell<bool> = const { Cell::new(false) };
-}
 
 pub struct ProviderContext {
     /// What every attempt in this cluster reaches, by the role's own configuration.
@@ -72,9 +66,7 @@ impl ProviderContext {
         let Some(call) = super::gateway::find(id) else {
             // Its gateway is in another VM: while a configuration changes, or for good if the VMs differ. It would go out as the
             // client sent it, and nothing would be counted.
-            if !TOLD.replace(true) {
-                log::error!("sluice: calls are refused: their gateway is in another VM than this cluster");
-            }
+            say_once("calls are refused: their gateway is in another VM than this cluster");
             return action(Next::Reply(Reply::json(502, Vec::new())));
         };
         let (attempt, step) = Attempt::start(&call, &self.place(), &Envoy);
