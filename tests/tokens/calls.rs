@@ -96,13 +96,19 @@ impl Call {
             Some("odd")
         } else if vendors || agent || has(&["mcp_servers", "plugins", "web_search_options"]) || self.run_before() {
             Some("hosted")
-        } else if self.body["reasoning"]["mode"] == "pro" || has(&["models"]) {
+        } else if self.body["reasoning"]["mode"] == "pro" || has(&["models"]) || self.is_summarised() {
             Some("several models or runs")
         } else if has(&KEPT) || items.filter(|item| by_id(item)).count() > 0 {
             Some("kept")
         } else {
             None
         }
+    }
+
+    /// The provider may summarise the turns before, which it is asked for first, and drops what was summarised already.
+    fn is_summarised(&self) -> bool {
+        let mut edits = self.body["context_management"]["edits"].as_array().into_iter().flatten();
+        edits.any(|edit| edit["type"].as_str().is_some_and(|kind| kind.starts_with("compact_")))
     }
 
     /// The provider has run a tool of its own in a turn before.

@@ -130,7 +130,7 @@ fn texts_come_to_what_each_family_counts() {
 const STATED: &[(&str, usize, i64, i64)] = &[
     ("Amazon Nova", 11, 15, -20),
     ("Claude from Opus 4.7 on", 14, 50, -40),
-    ("Claude up to 4.6", 109, 50, -20),
+    ("Claude up to 4.6", 108, 50, -20),
     ("DeepSeek", 18, 95, 0),
     ("GLM", 10, 50, 0),
     ("GPT-OSS", 13, 10, -10),
@@ -142,7 +142,7 @@ const STATED: &[(&str, usize, i64, i64)] = &[
 ];
 
 /// Why calls are left out, and how many: one more would hide an error.
-const LEFT_OUT: &[(&str, usize)] = &[("hosted", 284), ("kept", 25), ("odd", 3), ("several models or runs", 2)];
+const LEFT_OUT: &[(&str, usize)] = &[("hosted", 284), ("kept", 25), ("odd", 3), ("several models or runs", 4)];
 
 /// The rules were fitted to the other half of the recordings.
 /// Whatever the model: what is reserved without counting is never less than what is reserved with it.

@@ -280,6 +280,34 @@ fn a_stream_that_is_watched_has_the_usage_of_the_stream_that_is_read() {
     }
 }
 
+/// The provider's sums are without it, but it is charged for.
+#[test]
+fn a_summary_that_the_provider_made_is_in_the_usage() {
+    let usage = r#"{"input_tokens":229,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":5,"iterations":[
+        {"type":"compaction","input_tokens":100,"cache_creation_input_tokens":50000,"cache_read_input_tokens":7,"output_tokens":131},
+        {"type":"message","input_tokens":200,"output_tokens":2},{"type":"message","input_tokens":29,"output_tokens":3},
+        {"type":"advisor_message","model":"claude-opus-4-8","input_tokens":2518,"output_tokens":22},
+        {"type":"fallback_message","model":"claude-opus-4-8","input_tokens":412,"output_tokens":264},{},7]}"#;
+    let usage = usage.replace('\n', "");
+    let want = Usage { input: 50_336, cached_input: 7, cache_write: 50_000, output: 136, ..Usage::default() };
+    let mut seen = Seen::default();
+    Anthropic.watch_answer(
+        format!(r#"{{"type":"message","model":"m","content":[],"usage":{usage}}}"#).as_bytes(),
+        &mut seen,
+    );
+    assert_eq!(seen.usage, Some(want));
+    let mut seen = Seen::default();
+    // The sums at the end take the place of those at the start, and nothing is added twice.
+    for data in [
+        r#"{"type":"message_start","message":{"model":"m","content":[],"usage":{"input_tokens":229,"output_tokens":1,"iterations":null}}}"#,
+        &format!(r#"{{"type":"message_delta","delta":{{"stop_reason":"end_turn"}},"usage":{usage}}}"#),
+        &format!(r#"{{"type":"message_delta","delta":{{}},"usage":{usage}}}"#),
+    ] {
+        Anthropic.watch_event(b"", data.as_bytes(), false, &mut seen);
+    }
+    assert_eq!(seen.usage, Some(want));
+}
+
 #[test]
 fn an_answer_that_is_watched_has_its_usage() {
     let body = br#"{"type":"message","model":"m","content":[{"type":"text","text":""}],"usage":{"input_tokens":1,

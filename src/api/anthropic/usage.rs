@@ -21,7 +21,7 @@ pub(super) fn read(said: Option<Value<'_>>, before: Option<chat::Usage>) -> Opti
     let cached_input = count("cache_read_input_tokens").unwrap_or(before.cached_input);
     let cache_write = count("cache_creation_input_tokens").or_else(written).unwrap_or(before.cache_write);
     let fresh = count("input_tokens").unwrap_or_else(|| fresh(&before));
-    Some(chat::Usage {
+    let mut usage = chat::Usage {
         input: fresh.saturating_add(cached_input).saturating_add(cache_write),
         cached_input,
         cache_write,
@@ -29,7 +29,23 @@ pub(super) fn read(said: Option<Value<'_>>, before: Option<chat::Usage>) -> Opti
         reasoning: within(&["output_tokens_details", "thinking_tokens"]).unwrap_or(before.reasoning),
         audio_input: before.audio_input,
         audio_output: before.audio_output,
-    })
+    };
+    // A summary of the turns before is charged for, and the sums leave it out; so they do with an advisor, which is another model.
+    for step in said.get("iterations").iter().flat_map(Value::items) {
+        if step.get("type").is_some_and(|kind| kind.is("compaction"))
+            && let Some(more) = read(Some(step), None)
+        {
+            for (sum, more) in [
+                (&mut usage.input, more.input),
+                (&mut usage.cached_input, more.cached_input),
+                (&mut usage.cache_write, more.cache_write),
+                (&mut usage.output, more.output),
+            ] {
+                *sum = sum.saturating_add(more);
+            }
+        }
+    }
+    Some(usage)
 }
 
 /// The part of usage that is not a count.

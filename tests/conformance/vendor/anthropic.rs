@@ -87,16 +87,17 @@ fn count(counts: &mut Value, mention: &Value) {
     }
 }
 
-/// Input tokens exclude what was read from the cache and written to it.
+/// Input tokens exclude what was read from the cache and written to it; all of them, a summary that the provider made.
 fn usage(counts: &Value) -> Option<Usage> {
     counts.as_object()?;
-    let (cached_input, cache_write) =
-        (number(&counts["cache_read_input_tokens"]), number(&counts["cache_creation_input_tokens"]));
+    let steps = || counts["iterations"].as_array().into_iter().flatten().filter(|step| step["type"] == "compaction");
+    let sum = |name: &str| number(&counts[name]) + steps().map(|step| number(&step[name])).sum::<u64>();
+    let (cached_input, cache_write) = (sum("cache_read_input_tokens"), sum("cache_creation_input_tokens"));
     Some(Usage {
-        input: number(&counts["input_tokens"]) + cached_input + cache_write,
+        input: sum("input_tokens") + cached_input + cache_write,
         cached_input,
         cache_write,
-        output: number(&counts["output_tokens"]),
+        output: sum("output_tokens"),
         reasoning: number(&counts["output_tokens_details"]["thinking_tokens"]),
         audio_input: 0,
         audio_output: 0,
