@@ -183,7 +183,6 @@ impl<'a> Quota<'a> {
     ) -> Result<Vec<Room>, Stop> {
         let mut rooms = Vec::with_capacity(asks.len());
         let mut questions = Vec::new();
-        let bounded = upper.closer.is_some();
         for (index, ask) in asks.iter().enumerate() {
             let mut page = self.table.page(ask.slot);
             if let Some(part) = quick::hold(&mut page, index, ask, upper, when) {
@@ -208,8 +207,12 @@ impl<'a> Quota<'a> {
                 Judged::Ask(message) => questions.push((ask, seat, message)),
             }
         }
-        // What is held already is held as it was bounded.
-        if bounded && upper.closer.is_none() && rooms.iter().any(|room| matches!(room, Room::Held(..))) {
+        // What was held before it was known better.
+        let rough = |room: &Room| match room {
+            Room::Held(_, part) => part.amount != upper.amounts.of(part.rule.unit),
+            Room::Seat(_) | Room::Uncounted => false,
+        };
+        if rooms.iter().any(rough) {
             return Err(Stop::Again);
         }
         if questions.is_empty() {
