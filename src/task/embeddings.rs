@@ -111,9 +111,11 @@ fn read_answer<'a>(body: Value<'a>, request: &Embed) -> Result<Answer<'a>, Error
         let vector = one.get("embedding").ok_or_else(super::embed::bad)?;
         let index = one.get("index").and_then(|index| index.count()).unwrap_or(place);
         // Most answer in order; the index says so.
-        let before = vectors.iter().rposition(|(known, _)| *known <= index);
-        let at = before.map_or(0, |before| before.saturating_add(1));
+        let at = vectors.partition_point(|(known, _)| *known <= index);
         vectors.insert(at, (index, raw_vector(&vector)?));
+        if vectors.len() > request.inputs.len() {
+            return Err(super::embed::bad());
+        }
     }
     let sets = vec![(Encoding::Float, vectors.into_iter().map(|(_, vector)| vector).collect())];
     complete(request, &sets)?;
