@@ -23,7 +23,7 @@ pub const DEFAULT_PAGES: u32 = 1 << 10;
 
 const VERSION: u8 = 2;
 pub(super) const EMPTY: &[u8] = &[VERSION, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-pub(super) const PAGES: Pages = Pages { name: b"sluice.quota.2.000000", size: "sluice.quota.2.size", empty: EMPTY };
+const PAGES: Pages = Pages { name: b"sluice.quota.2.000000", size: "sluice.quota.2.size", empty: EMPTY };
 /// What the store knows this Envoy as.
 const WHO: &str = "sluice.quota.2.envoy";
 
