@@ -117,8 +117,7 @@ def test_a_fleet_uses_a_budget_to_its_last_call_and_never_passes_it(figure):
         for budget in BUDGETS
     ]
     models = [{"name": f"m{budget}", "targets": [{"provider": "openai", "model": "gpt-4o"}]} for budget in BUDGETS]
-    # Three Envoys, a Redis and 128 clients on two cores: an answer may take its time.
-    policy = store.document(limits, {"timeout": "5s"}, models=models)
+    policy = store.document(limits, models=models)
     with store.Redis() as redis, fleet(policy, redis) as (envoys, provider):
         for budget, clients in itertools.product(BUDGETS, CLIENTS):
             before, arrived, started = redis.scripts(), len(provider.arrived), time.monotonic()

@@ -118,7 +118,7 @@ SOME = ["OOM", "never knows the script", "half a reply", "no end"]
 @pytest.mark.parametrize("down, passes, moods", [("deny", 0, MOODS), ("allow", CALLS, SOME), ({"local": 25}, CALLS // 4, SOME)])
 def test_a_redis_that_answers_wrongly(down, passes, moods, figure):
     limit = {"name": "calls", "by": ["header:x-run"], "unit": "requests", "amount": CALLS, "window": "12mo"}
-    policy = store.document([limit], {"down": down, "timeout": "300ms"}, ledger=False)
+    policy = store.document([limit], {"down": down}, ledger=False)
     with store.Redis() as redis, Between(redis) as between, Upstream(always=OK) as provider:
         with store.envoy(policy, provider.port, between.port) as envoy:
             slowest, sent = 0.0, 0
@@ -145,13 +145,12 @@ def test_a_redis_that_answers_wrongly(down, passes, moods, figure):
                     time.sleep(0.3)
                     assert load.passed() == want, (name, load.statuses)
                 # A line for each worker that had told of it, once it had no failure for two seconds and is asked.
-                deadline, number, late = time.monotonic() + 10, 0, 0
+                deadline, number = time.monotonic() + 10, 0
                 while (again := envoy.log().removeprefix(log).count("answers again")) < workers and time.monotonic() < deadline:
                     number += 1
-                    # 503: on a machine that is busy otherwise the store may be late once.
-                    late += client.call(envoy.port, body=ASK, headers={"x-run": f"{name} {number}"}).status != 200
+                    assert client.call(envoy.port, body=ASK, headers={"x-run": f"{name} {number}"}).status == 200
                     time.sleep(0.05)
-                assert again == workers and late <= 1 + number // 10, (name, late, envoy.log().removeprefix(log))
+                assert again == workers, (name, envoy.log().removeprefix(log))
             everything = len(provider.arrived)
             assert load.until(lambda: redis.used() == everything, 30), (everything, redis.counters())
     figure(f"{len(moods)} ways to answer wrongly, `{down}`", "4 at once", f"slowest call {slowest:.2f} s, at most {sent} posts in a second or two")
