@@ -1,8 +1,10 @@
 //! A real Redis, for tests.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -10,37 +12,41 @@ use sluice::quota::resp::quit;
 
 pub struct Redis {
     process: Child,
-    port: u16,
+    /// A socket of its own: a port could be another's by the time Redis takes it.
+    socket: PathBuf,
 }
 
 impl Drop for Redis {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        let _ = std::fs::remove_file(&self.socket);
     }
 }
 
 /// A Redis of its own, with nothing on disk. `None`: there is none on this machine, and it cannot be installed.
 pub fn redis() -> Option<Redis> {
-    let spawn = |port: u16| {
-        let port = port.to_string();
-        let args = ["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-        Command::new("redis-server").args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
+    static STARTED: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("sluice-redis-{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
+    let socket = std::env::temp_dir().join(name);
+    let spawn = || {
+        let args = ["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"];
+        let mut redis = Command::new("redis-server");
+        redis.args(args).arg(&socket).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
     };
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let process = spawn(port).or_else(|| {
+    let process = spawn().or_else(|| {
         let _ = Command::new("apt-get").args(["install", "-y", "-q", "redis-server"]).stdout(Stdio::null()).status();
-        spawn(port)
+        spawn()
     });
     let Some(process) = process else {
         assert!(std::env::var_os("CI").is_none(), "redis-server is needed");
         eprintln!("skipped: redis-server is not installed");
         return None;
     };
-    let redis = Redis { process, port };
+    let redis = Redis { process, socket };
     let answers = |_| {
         sleep(Duration::from_millis(20));
-        TcpStream::connect(("127.0.0.1", port)).is_ok()
+        UnixStream::connect(&redis.socket).is_ok()
     };
     assert!((0..500).any(answers), "Redis does not start");
     Some(redis)
@@ -49,7 +55,7 @@ pub fn redis() -> Option<Redis> {
 impl Redis {
     /// As through Envoy: all commands in one connection, QUIT last, replies until Redis closes it.
     pub fn post(&self, commands: &[u8]) -> Vec<u8> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let mut stream = UnixStream::connect(&self.socket).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         stream.write_all(commands).unwrap();
         let mut replies = Vec::new();
