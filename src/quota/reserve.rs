@@ -170,7 +170,10 @@ impl<'a> Quota<'a> {
                 Stop::Again => {}
             }
         }
-        Reserved::Refused(closed(0, asks.first(), Closed::Busy))
+        match asks.iter().position(|ask| ask.rule.enforced()) {
+            Some(index) => Reserved::Refused(closed(index, asks.get(index), Closed::Busy)),
+            None => Reserved::Held(Reservation::default()),
+        }
     }
 
     /// A look first: a call that is refused changes nothing, and costs no write.
@@ -250,10 +253,11 @@ impl<'a> Quota<'a> {
             };
             let mut tries = 0..ATTEMPTS;
             loop {
-                let mut seat = match seat.take() {
-                    Some(seat) => seat,
+                let seat = match seat.take() {
                     None => self.again(index, ask, tries.next(), upper, when)?,
+                    known => known,
                 };
+                let Some(mut seat) = seat else { break };
                 let (part, message) = hold(index, ask, &mut seat, upper, when);
                 if self.table.keep(ask.rule, &seat) {
                     held.parts.push(part);
@@ -265,7 +269,8 @@ impl<'a> Quota<'a> {
         Ok(())
     }
 
-    /// Another look at a limit that has changed meanwhile. `tries`: whether any is left.
+    /// Another look at a limit that has changed meanwhile. `tries`: whether any is left. `None`: it is only reported, and cannot
+    /// be counted.
     fn again(
         &self,
         index: usize,
@@ -273,11 +278,15 @@ impl<'a> Quota<'a> {
         tries: Option<usize>,
         upper: &Amounts,
         when: &When,
-    ) -> Result<Seat, Stop> {
+    ) -> Result<Option<Seat>, Stop> {
         let seat = tries.ok_or(Closed::Busy).and_then(|_| self.table.seat(ask.rule, ask.slot, false, when.now));
-        let mut seat = seat.map_err(|why| Stop::Refused(closed(index, Some(ask), why)))?;
+        let mut seat = match seat {
+            Ok(seat) => seat,
+            Err(why) if ask.rule.enforced() => return Err(Stop::Refused(closed(index, Some(ask), why))),
+            Err(_) => return Ok(None),
+        };
         match judge(index, ask, &mut seat, upper, when) {
-            Judged::Fits => Ok(seat),
+            Judged::Fits => Ok(Some(seat)),
             Judged::Refused(refusal) => Err(Stop::Refused(refusal)),
             // Asked for when it is looked at again: what is held is given back first.
             Judged::Ask(_) => Err(Stop::Again),

@@ -362,6 +362,23 @@ fn workers_that_are_always_first_cost_a_refusal_and_never_an_amount() {
 }
 
 #[test]
+fn what_is_only_reported_refuses_nothing_however_busy_it_is() {
+    let memory = Memory::with(4);
+    let mut reported = Rule::new("r", Unit::Requests, Window::Total, 10);
+    reported.mode = Mode::Report;
+    let reported = Rc::new(reported);
+    let quota = memory.quota();
+    memory.refuse.set(usize::MAX);
+    let held = reserve(&quota, &[&reported], 1, &at(NOW)).unwrap();
+    assert!(held.is_empty());
+    let tokens = rule(Unit::Tokens, Window::Total, 10);
+    let refusal = reserve(&quota, &[&reported, &tokens], 1, &at(NOW)).unwrap_err();
+    assert_eq!((refusal.index, refusal.reason), (1, Reason::Closed(Closed::Busy)));
+    memory.refuse.set(0);
+    assert_eq!((taken(&quota, &reported, NOW), taken(&quota, &tokens, NOW)), ((0, 0), (0, 0)));
+}
+
+#[test]
 fn a_clock_that_is_wrong_frees_no_budget() {
     for window in [Window::Calendar(1, Span::Day), Window::Sliding(3_600_000), Window::Total] {
         let memory = Memory::with(4);
