@@ -182,6 +182,7 @@ def test_a_budget_outlives_changes_of_the_configuration_under_load(figure):
     with providers("a") as (servers, ports), harness.serving(document([limit]), ports, dynamic=True) as envoy:
         servers["a"].slow = 0.02
         statuses: list[int] = []
+        # Statuses that there were when a change had been made.
         changed: list[int] = []
 
         async def run(streams, _):
@@ -192,10 +193,14 @@ def test_a_budget_outlives_changes_of_the_configuration_under_load(figure):
                 while statuses.count(200) < 40 * number:
                     await asyncio.sleep(0.01)
                 await asyncio.to_thread(envoy.change, lambda config, amount=amount: limited(config, amount))
-                changed.append(statuses.count(200))
+                changed.append(len(statuses))
+
+        def used_up():
+            """Nothing but refusals, and not those from before the last change."""
+            return len(changed) == 3 and len(statuses) >= changed[-1] + 100 and statuses[-100:] == [429] * 100
 
         async def both():
-            await asyncio.gather(changes(), load(16, iter(lambda: len(changed) == 3 and statuses[-100:] == [429] * 100, True), run))
+            await asyncio.gather(changes(), load(16, iter(used_up, True), run))
 
         asyncio.run(both())
         assert collections.Counter(statuses)[200] == AMOUNTS[-1] == servers["a"].calls, changed
