@@ -4,6 +4,8 @@ pub mod error;
 pub mod host;
 pub mod http;
 
+pub mod base64;
+
 pub mod json;
 
 pub mod framing;

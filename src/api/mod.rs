@@ -1,6 +1,6 @@
 //! Wire formats: one entry each. An API reads and writes its own format to and from `chat`, and knows no other API.
 //!
-//! May use: chat, error, framing, http, json.
+//! May use: base64, chat, error, framing, http, json.
 //!
 //! To add one: a file (a folder when it outgrows one) that implements [`Api`], its line in [`APIS`], its cases in
 //! `tests/golden/`. The tests here then hold it against every other.

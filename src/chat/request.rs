@@ -1,4 +1,5 @@
 use super::{Losses, Number, Raw};
+use crate::base64;
 
 /// One request for a chat answer. Numbers keep the text they came in.
 #[derive(Clone, Debug, Default)]
@@ -144,6 +145,27 @@ pub enum Source {
     File(String),
     /// A document given as plain text.
     Text(String),
+}
+
+impl Source {
+    /// Media type and base64, whether given as such or in a `data:` URL.
+    pub fn inline(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Base64 { media_type, data } => Some((media_type, data)),
+            Self::Url(url) => base64::data_url(url),
+            Self::File(_) | Self::Text(_) => None,
+        }
+    }
+}
+
+/// Whether a file of that type is text, as a model reads it.
+pub fn is_text(media_type: &str) -> bool {
+    media_type.starts_with("text/") || matches!(media_type, "application/json" | "application/xml")
+}
+
+/// The text of a file in base64, if it is one of text.
+pub fn file_text(media_type: &str, data: &str) -> Option<String> {
+    is_text(media_type).then(|| String::from_utf8(base64::decode(data)?).ok()).flatten()
 }
 
 /// Where a statement of an answer comes from.

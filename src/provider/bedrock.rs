@@ -1,7 +1,7 @@
 use super::{Adapted, Ask, Kind, Provider, Setting, Transcode, escaped};
+use crate::base64;
 use crate::framing::{eventstream, sse};
 use crate::json::{Tree, Value, quote, write as put};
-use crate::secret::from_base64;
 
 const SETTINGS: &[Setting] = &[Setting { name: "region", required: true }];
 const HOST: &str = "bedrock-runtime.{region}.amazonaws.com";
@@ -92,7 +92,7 @@ fn give(frame: &eventstream::Frame<'_>, tree: &mut Tree, out: &mut Vec<u8>) -> b
         }
         return failed;
     }
-    let event = payload.and_then(|payload| payload.get("bytes")?.text()).and_then(|bytes| from_base64(&bytes));
+    let event = payload.and_then(|payload| payload.get("bytes")?.text()).and_then(|bytes| base64::decode(&bytes));
     let Some(event) = event else {
         error(out, "api_error", "the provider's stream has an event that cannot be read");
         return true;

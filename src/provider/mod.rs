@@ -1,6 +1,6 @@
 //! Who serves: what a kind of provider needs besides its wire format: host, path, credential, fixed headers.
 //!
-//! May use: api, chat, framing, http, json, secret, task.
+//! May use: api, base64, chat, framing, http, json, secret, task.
 //!
 //! To add a kind: one file with a `static` of [`Kind`], and its line in [`PROVIDERS`]. What it does not say it has from
 //! [`Kind::COMPATIBLE`]: a vendor that speaks OpenAI's API at a host of its own is three lines in `compatible.rs`, and what it

@@ -1,6 +1,6 @@
 //! Secrets: values that must not be printed, hashing them, sealing them.
 //!
-//! May use: nothing.
+//! May use: base64.
 
 mod digest;
 mod key;
@@ -10,7 +10,6 @@ mod text;
 pub use digest::Digest;
 pub use key::{KEY_PREFIX, is_key, new_key};
 pub use seal::{SealKey, Unsealable, open, seal};
-pub use text::from_base64;
 
 use std::fmt;
 use zeroize::Zeroize;

@@ -1,6 +1,7 @@
 //! Credentials in the configuration that only a gateway with the right key can read.
 
 use super::{Secret, text};
+use crate::base64;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use std::fmt;
@@ -26,7 +27,7 @@ impl SealKey {
     /// From hexadecimal or base64 text, as an environment variable has it. `Err`: what it should be.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let text = text.trim_ascii();
-        let bytes = if text.len() == 64 { text::from_hex(text) } else { text::from_base64(text) };
+        let bytes = if text.len() == 64 { text::from_hex(text) } else { base64::decode_strictly(text) };
         let bytes = Zeroizing::new(bytes.unwrap_or_default());
         let key = bytes.as_slice().try_into().map_err(|_| "must be 32 bytes as hexadecimal or base64 text")?;
         Ok(Self(key))
@@ -70,14 +71,14 @@ impl Unsealable {
 pub fn seal(key: &SealKey, name: &str, nonce: [u8; NONCE_BYTES], plain: &Secret) -> Result<String, Unsealable> {
     let payload = Payload { msg: plain.expose().as_bytes(), aad: &bound(name) };
     let sealed = cipher(key).encrypt(Nonce::from_slice(&nonce), payload).map_err(|_| Unsealable::Refused)?;
-    let text = [VERSION, &text::to_base64(&[&nonce, sealed.as_slice()].concat())].concat();
+    let text = [VERSION, &base64::encode_for_url(&[&nonce, sealed.as_slice()].concat())].concat();
     if text.len() > MAX_TEXT { Err(Unsealable::Format) } else { Ok(text) }
 }
 
 /// Opens what was sealed for the provider of that name.
 pub fn open(key: &SealKey, name: &str, sealed: &str) -> Result<Secret, Unsealable> {
     let sealed = sealed.strip_prefix(VERSION).filter(|text| text.len() <= MAX_TEXT).ok_or(Unsealable::Format)?;
-    let bytes = text::from_base64(sealed).ok_or(Unsealable::Format)?;
+    let bytes = base64::decode_strictly(sealed).ok_or(Unsealable::Format)?;
     let (nonce, sealed) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or(Unsealable::Format)?;
     let payload = Payload { msg: sealed, aad: &bound(name) };
     let plain = cipher(key).decrypt(Nonce::from_slice(nonce), payload).map_err(|_| Unsealable::Refused)?;

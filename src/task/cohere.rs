@@ -2,9 +2,10 @@
 
 use super::embed::{Embed, Encoding, Piece, Purpose, Truncate, bad, complete, listed};
 use super::rerank::{Rerank, ranks, read as read_common};
-use super::wire::{data_url, input, strings};
+use super::wire::{input, strings};
 use super::{Answer, Codec, Coding, Format, Given, Operation, Vectors};
 use crate::api::{Asked, Line, Named};
+use crate::base64::data_url;
 use crate::chat::{Losses, Usage};
 use crate::error::Error;
 use crate::json::{Value, escape, quote, write as put};

@@ -3,7 +3,7 @@
 //! A provider that speaks the client's format gets its bytes, but for the model's name. Where two formats ask for the
 //! same thing and can be [translated](Codec), any serves a client of the other.
 //!
-//! May use: api, chat, error, framing, http, json.
+//! May use: api, base64, chat, error, framing, http, json.
 //!
 //! To add one: a `static` of [`Format`] in its vendor's file and its line in [`FORMATS`]; a kind of provider that speaks
 //! it names it in `tasks`.

@@ -1,8 +1,7 @@
 //! One vector, in the two forms that APIs give it: a list of numbers, and base64 of little-endian 32-bit floats.
 
+use crate::base64::{decode, encode};
 use crate::json::quote;
-
-const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Writes a vector, given as JSON text in either form, in the one that is wanted. `None`: it is no vector.
 pub fn write(out: &mut Vec<u8>, given: &str, base64: bool) -> Option<()> {
@@ -16,7 +15,7 @@ pub fn write(out: &mut Vec<u8>, given: &str, base64: bool) -> Option<()> {
                 bytes.extend_from_slice(&(number as f32).to_le_bytes());
             }
             out.push(b'"');
-            encode(out, &bytes);
+            out.extend_from_slice(encode(&bytes).as_bytes());
             out.push(b'"');
         }
         (None, false) => {
@@ -99,48 +98,6 @@ fn decimal(out: &mut String, float: f32) {
 fn shift(number: f64, places: i32) -> f64 {
     let power = (0..places.unsigned_abs()).fold(1.0, |power, _| power * 10.0);
     if places < 0 { number / power } else { number * power }
-}
-
-fn encode(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.reserve(bytes.len().saturating_mul(4) / 3);
-    for three in bytes.chunks(3) {
-        let mut bits = 0_u32;
-        for at in 0..3 {
-            bits = bits << 8 | u32::from(three.get(at).copied().unwrap_or(0));
-        }
-        for (at, shift) in [18, 12, 6, 0].into_iter().enumerate() {
-            let letter = LETTERS.get((bits >> shift & 63) as usize).copied().unwrap_or(b'=');
-            out.push(if at > three.len() { b'=' } else { letter });
-        }
-    }
-}
-
-fn decode(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim_end_matches('=').as_bytes();
-    let mut bytes = Vec::with_capacity(text.len());
-    for four in text.chunks(4) {
-        let mut bits = 0_u32;
-        for letter in four {
-            let six = match letter {
-                b'A'..=b'Z' => letter.wrapping_sub(b'A'),
-                b'a'..=b'z' => letter.wrapping_sub(b'a').wrapping_add(26),
-                b'0'..=b'9' => letter.wrapping_sub(b'0').wrapping_add(52),
-                b'+' | b'-' => 62,
-                b'/' | b'_' => 63,
-                _ => return None,
-            };
-            bits = bits << 6 | u32::from(six);
-        }
-        let [_, a, b, c] = match four.len() {
-            4 => bits,
-            3 => bits << 6,
-            2 => bits << 12,
-            _ => return None,
-        }
-        .to_be_bytes();
-        bytes.extend([a, b, c].iter().take(four.len().saturating_sub(1)));
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

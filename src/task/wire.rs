@@ -55,9 +55,3 @@ pub fn encode(path: &mut String, name: &str) {
         }
     }
 }
-
-/// The parts of `data:image/png;base64,iVBO…`.
-pub fn data_url(url: &str) -> Option<(&str, &str)> {
-    let (head, data) = url.strip_prefix("data:")?.split_once(',')?;
-    Some((head.strip_suffix(";base64")?, data))
-}

@@ -1,10 +1,9 @@
 //! Parts as blocks of content, written.
 
 use super::conversation::Side;
-use super::shared::base64;
 use super::shared::claude::sealed;
 use super::shared::wire::input;
-use crate::chat::{Losses, Part, Raw, Source};
+use crate::chat::{Losses, Part, Raw, Source, file_text};
 use crate::json::Tree;
 use crate::json::write::{comma, field, flag, raw, text};
 
@@ -51,7 +50,11 @@ impl Writing<'_> {
                     self.losses.meaning("document", NOT_HERE);
                     return false;
                 }
-                if matches!(source, Source::Base64 { media_type, data } if !readable(media_type, data)) {
+                // An unnamed type is taken for PDF.
+                let readable = |(media_type, data): (&str, &str)| {
+                    matches!(media_type, "" | "application/pdf") || file_text(media_type, data).is_some()
+                };
+                if !source.inline().is_none_or(readable) {
                     self.losses.meaning("document", "the model reads PDF and plain text only");
                     return false;
                 }
@@ -207,14 +210,9 @@ fn cache(out: &mut Vec<u8>, mark: Option<&Raw>) {
 }
 
 fn image(out: &mut Vec<u8>, source: &Source) {
-    match source {
-        Source::Url(url) => match data_url(url) {
-            Some((media_type, data)) => base64(out, picture(media_type), data),
-            None => by_url(out, url),
-        },
-        Source::Base64 { media_type, data } => base64(out, picture(media_type), data),
-        Source::File(id) => by_id(out, id),
-        Source::Text(words) => written(out, words),
+    match source.inline() {
+        Some((media_type, data)) => base64(out, picture(media_type), data),
+        None => elsewhere(out, source),
     }
 }
 
@@ -227,21 +225,22 @@ fn picture(media_type: &str) -> &str {
 }
 
 fn document(out: &mut Vec<u8>, source: &Source) {
-    match source {
-        Source::Url(url) => match data_url(url) {
-            Some((media_type, data)) => bytes(out, media_type, data),
-            None => by_url(out, url),
+    match source.inline() {
+        Some((media_type, data)) => match file_text(media_type, data) {
+            Some(words) => written(out, &words),
+            None => base64(out, "application/pdf", data),
         },
-        Source::Base64 { media_type, data } => bytes(out, media_type, data),
-        Source::File(id) => by_id(out, id),
-        Source::Text(words) => written(out, words),
+        None => elsewhere(out, source),
     }
 }
 
-fn bytes(out: &mut Vec<u8>, media_type: &str, data: &str) {
-    match words(media_type, data) {
-        Some(words) => written(out, &words),
-        None => base64(out, "application/pdf", data),
+/// What is not given as bytes.
+fn elsewhere(out: &mut Vec<u8>, source: &Source) {
+    match source {
+        Source::Url(url) => by_url(out, url),
+        Source::File(id) => by_id(out, id),
+        Source::Text(words) => written(out, words),
+        Source::Base64 { .. } => {}
     }
 }
 
@@ -273,25 +272,6 @@ fn written(out: &mut Vec<u8>, words: &str) {
     text(out, "media_type", "text/plain");
     text(out, "data", words);
     out.push(b'}');
-}
-
-fn data_url(url: &str) -> Option<(&str, &str)> {
-    let (kind, data) = url.strip_prefix("data:")?.split_once(',')?;
-    Some((kind.strip_suffix(";base64")?, data))
-}
-
-/// May a document of that type be sent? An unnamed type is taken for PDF.
-fn readable(media_type: &str, data: &str) -> bool {
-    matches!(media_type, "" | "application/pdf") || words(media_type, data).is_some()
-}
-
-/// The text of a document that is text.
-fn words(media_type: &str, data: &str) -> Option<String> {
-    let text = media_type.starts_with("text/") || matches!(media_type, "application/json" | "application/xml");
-    if !text {
-        return None;
-    }
-    String::from_utf8(base64::decode(data)?).ok()
 }
 
 /// An id of letters, digits, `_` and `-`: others are refused. The same id always gives the same; two never meet.

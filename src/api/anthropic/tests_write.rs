@@ -348,6 +348,13 @@ fn media_are_sent_or_refused() {
         citations: Some(true),
         cache: Some(raw(json!({"type": "ephemeral"}))),
     };
+    let by_url = |url: &str| Part::Document {
+        source: Source::Url(url.to_owned()),
+        name: None,
+        context: None,
+        citations: None,
+        cache: None,
+    };
     let image = |source| Part::Image { source, detail: Some("high".to_owned()), cache: None };
     let cases = [
         (
@@ -359,6 +366,17 @@ fn media_are_sent_or_refused() {
             vec![],
         ),
         (document("application/msword", "AAAA"), None, vec![("document", Effect::Meaning)]),
+        (by_url("data:application/msword;base64,AAAA"), None, vec![("document", Effect::Meaning)]),
+        (
+            by_url("data:text/csv;charset=utf-8;base64,YSxi"),
+            Some(json!({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "a,b"}})),
+            vec![],
+        ),
+        (
+            by_url("https://a.example/b.pdf"),
+            Some(json!({"type": "document", "source": {"type": "url", "url": "https://a.example/b.pdf"}})),
+            vec![],
+        ),
         (
             image(Source::Url("data:image/jpg;base64,AA==".to_owned())),
             Some(json!({"type": "image", "source": {"type": "base64", "media_type": "image/jpeg", "data": "AA=="}})),

@@ -1,6 +1,7 @@
 //! What reading and writing have in common.
 
-use super::shared::wire::{data_url, id, more};
+use super::shared::wire::{id, more};
+use crate::base64::data_url;
 use crate::chat::Source;
 use crate::json::{Value, write};
 use std::borrow::Cow;

@@ -1,8 +1,8 @@
 //! Blocks of content, read: the same in requests and in answers.
 
-use super::shared::base64;
 use super::shared::wire::{claim_signature, object};
 use super::text_of;
+use crate::base64;
 use crate::chat::{Citation, Part, Raw, Source};
 use crate::error::Error;
 use crate::json::{self, Value};

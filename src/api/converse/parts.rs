@@ -3,9 +3,9 @@
 use super::block::{self, DOCUMENTS, OWN};
 use super::conversation::Side;
 use super::family::Family;
-use super::shared::base64;
 use super::shared::claude::sealed;
-use super::shared::wire::{data_url, input, more};
+use super::shared::wire::{input, more};
+use crate::base64::{self, data_url};
 use crate::chat::{Losses, Part, Raw, Source};
 use crate::json::Tree;
 use crate::json::write::{comma, field, flag, raw, text};

@@ -1,8 +1,8 @@
 //! The turns of a conversation as `systemInstruction` and `contents`.
 
 use super::model::Abilities;
-use super::shared::wire::data_url;
 use super::wire::{arguments, has, media_type};
+use crate::base64::data_url;
 use crate::chat::{Losses, Part, Raw, Request, Role, Source};
 use crate::json::Tree;
 use crate::json::write::{comma, field, flag, raw, text};

@@ -23,7 +23,6 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use super::shared;
 use super::{
     Api, Asked, Bounds, Form, Line, Named, Operation, Reader, SSE, Seen, Spliced, Target, Verdict, Writer, Written,
     bound_within,

@@ -1,6 +1,6 @@
 //! What reading and writing have in common: members in either spelling, made ids, names in a path, media types.
 
-use super::shared::base64;
+use crate::base64;
 use crate::error::Error;
 use crate::json::write::text;
 use crate::json::{Items, Number, Tree, Value};

@@ -1,6 +1,7 @@
 //! The messages of a request, read, and what an assistant's message says, also in an answer.
 
-use super::shared::wire::{data_url, id, items, kept, more, object, signature};
+use super::shared::wire::{id, items, kept, more, object, signature};
+use crate::base64::data_url;
 use crate::chat::{Part, Role, Source, Turn};
 use crate::error::Error;
 use crate::json::{Value, write};

@@ -1,6 +1,7 @@
 //! The messages of a request, read.
 
-use super::wire::{data_url, first, hash, id, items, joined, kept, missing, named, need, object, signature};
+use super::wire::{first, hash, id, items, joined, kept, missing, named, need, object, signature};
+use crate::base64::data_url;
 use crate::chat::{Part, Raw, Role, Source, Turn};
 use crate::error::Error;
 use crate::json::{Items, Value};

@@ -2,7 +2,8 @@
 
 use super::answer::citations;
 use super::thinking;
-use super::wire::{data_url, joined, kept, named, need, object};
+use super::wire::{joined, kept, named, need, object};
+use crate::base64::data_url;
 use crate::chat::{Losses, Part, Role, Source, Turn};
 use crate::error::Error;
 use crate::json::{Raw, Value};

@@ -63,14 +63,6 @@ pub fn joined<'a>(value: &Value<'a>) -> Result<Cow<'a, str>, Error> {
     Ok(all.into())
 }
 
-/// The parts of `data:image/png;base64,iVBO…`: media type and data.
-pub fn data_url(url: &str) -> Option<(&str, &str)> {
-    let rest = url.strip_prefix("data:")?;
-    let (head, data) = rest.split_once(',')?;
-    let head = head.strip_suffix(";base64")?;
-    Some((head.split(';').next().unwrap_or_default(), data))
-}
-
 /// Writes the link to an image or a document, one with its data in it where they are at hand.
 pub fn write_url(out: &mut Vec<u8>, source: &Source) {
     out.push(b'"');
