@@ -148,6 +148,21 @@ fn duration(time: Millis) -> Vec<u8> {
 }
 
 impl Call {
+    /// Those that the call may go to, each once.
+    pub(super) fn providers(&self) -> Vec<usize> {
+        let mut all = Vec::new();
+        match &self.work {
+            Work::Chat(chat) => {
+                for planned in &chat.plan {
+                    let provider = self.target(chat, planned).map(|target| target.provider);
+                    all.extend(provider.filter(|provider| !all.contains(provider)));
+                }
+            }
+            Work::Pass { provider, .. } => all.push(*provider),
+        }
+        all
+    }
+
     /// Takes a provider's targets out of the plan.
     pub(super) fn leave_out(&mut self, provider: usize) {
         let policy = Rc::clone(&self.policy);

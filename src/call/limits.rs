@@ -120,7 +120,6 @@ impl Gateway {
             return Ok(Room::Enough);
         }
         let mut upper = call.measure(Care::Bound)?;
-        let mut providers: Vec<usize> = Vec::new();
         // Sent elsewhere, it is a call for the other model.
         let to = but.and_then(|limit| match &limit.exceeded {
             Exceeded::Route(to) => Some(to.as_str()),
@@ -128,17 +127,10 @@ impl Gateway {
         });
         let model = match &call.work {
             Work::Chat(chat) => {
-                for planned in &chat.plan {
-                    let provider = call.target(chat, planned).map(|target| target.provider);
-                    providers.extend(provider.filter(|provider| !providers.contains(provider)));
-                }
                 let entry = policy.models.get(chat.model).map(|model| &*model.name);
                 entry.map(|entry| (to.unwrap_or(&chat.asked_model).to_owned(), entry))
             }
-            Work::Pass { provider, .. } => {
-                providers.push(*provider);
-                None
-            }
+            Work::Pass { .. } => None,
         };
         let caller = self.subject(model.as_ref().map(|(asked, entry)| (asked.as_str(), *entry)));
         let holding = policy.limits.of(&caller).filter(|limit| !but.is_some_and(|but| Rc::ptr_eq(but, limit)));
@@ -153,7 +145,7 @@ impl Gateway {
         let mut meter = Meter::new(now, counts, but.cloned());
         let mut full = None;
         if !of_providers.is_empty() {
-            for index in providers {
+            for index in call.providers() {
                 let name = policy.providers.get(index).map(|provider| &*provider.name);
                 let caller = Caller { provider: name, ..caller };
                 match take(&quota, &policy.limits, &caller, &of_providers, call, &mut upper, &when, exchange) {

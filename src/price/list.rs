@@ -73,6 +73,9 @@ impl PriceList {
     /// The price of an upstream model. Entries for the provider come first, then those for any; in each the exact name,
     /// then the longest prefix.
     pub fn find(&self, provider: &str, model: &str) -> Option<&Price> {
+        if self.exact.is_empty() && self.prefixes.is_empty() {
+            return None;
+        }
         self.best(&[provider, "/", model].concat(), provider.len().saturating_add(1)).or_else(|| self.best(model, 0))
     }
 
