@@ -1,5 +1,7 @@
 //! How large an image is, from the first bytes of its file; how long a sound is, from a WAV file's header.
 
+use crate::base64;
+
 /// Characters of base64 that are looked at: a JPEG's size comes after what a camera put before it.
 const LOOKED_AT: usize = 256 * 1024;
 
@@ -96,20 +98,9 @@ impl Base64<'_> {
             return None;
         }
         let part = at % 3;
-        let digit = |n: usize| sextet(*self.0.get(group.checked_add(n)?)?);
+        let digit = |n: usize| base64::six(*self.0.get(group.checked_add(n)?)?);
         let (high, low) = (digit(part)?, digit(part.checked_add(1)?)?);
         let both = (u16::from(high) << 6) | u16::from(low);
         Some((both >> [4, 2, 0].get(part)?) as u8)
     }
-}
-
-fn sextet(digit: u8) -> Option<u8> {
-    Some(match digit {
-        b'A'..=b'Z' => digit.wrapping_sub(b'A'),
-        b'a'..=b'z' => digit.wrapping_sub(b'a').wrapping_add(26),
-        b'0'..=b'9' => digit.wrapping_sub(b'0').wrapping_add(52),
-        b'+' | b'-' => 62,
-        b'/' | b'_' => 63,
-        _ => return None,
-    })
 }

@@ -3,7 +3,8 @@
 use super::count::Count;
 use super::image;
 use super::model::{Model, Size};
-use crate::chat::Source;
+use super::weigh;
+use crate::chat::{Source, is_text};
 
 /// Whose rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,12 +15,16 @@ pub(super) enum Media {
     Anthropic,
     /// The same, the longest side at most 2576.
     AnthropicLarge,
-    /// 258 for a small image or for each tile.
+    /// 258 for a small image, or for each tile and the whole of it.
     Gemini,
+    /// The same is published; 258 for any image is what calls are charged.
+    Gemini25,
     /// 1120 for an image unless it is asked for in another resolution.
     Gemini3,
     /// None published: as Anthropic's, with room for patches of 16 pixels.
     Generic,
+    /// The same; a document's page is as recorded.
+    Nova,
     /// Patches of 16 pixels.
     Pixtral,
     /// Tiles of 336 pixels.
@@ -29,7 +34,7 @@ pub(super) enum Media {
 impl Media {
     /// Of open models.
     pub fn is_open(self) -> bool {
-        matches!(self, Self::Generic | Self::Pixtral | Self::Llama4)
+        matches!(self, Self::Generic | Self::Nova | Self::Pixtral | Self::Llama4)
     }
 }
 
@@ -37,11 +42,7 @@ impl Media {
 const TYPICAL: (u64, u64) = (1024, 1024);
 
 pub(super) fn image(model: Model, source: &Source, detail: Option<&str>) -> Count {
-    let size = match source {
-        Source::Base64 { data, .. } => image::size(data),
-        Source::Url(url) => url.split_once(";base64,").and_then(|(_, data)| image::size(data)),
-        Source::File(_) | Source::Text(_) => None,
-    };
+    let size = source.inline().and_then(|(_, data)| image::size(data));
     let of = |size| sized(model, size, detail);
     match size {
         Some(size) => Count::estimate(of(size), widest(model, size, of(size))),
@@ -52,12 +53,14 @@ pub(super) fn image(model: Model, source: &Source, detail: Option<&str>) -> Coun
 /// Little room where a vendor's rule is published; where none is, as many as any family has of patches.
 fn widest(model: Model, size: (u64, u64), likely: u64) -> u64 {
     match model.rule.media {
-        open if open.is_open() => likely.max(patches(size)),
-        // One tile more.
-        Media::Gemini => likely.saturating_add(258),
+        open if open.is_open() => likely.max(patches(size)).max(LEAST_OPEN),
+        Media::Gemini | Media::Gemini25 => likely.max(tiles(size).saturating_add(2).saturating_mul(258)),
         _ => likely.saturating_add(likely / 64).saturating_add(8),
     }
 }
+
+/// Many scale a small image up: to 256 tokens, and what stands around them.
+const LEAST_OPEN: u64 = 272;
 
 /// Of 16 pixels, and one more for each row of them.
 fn patches(size: (u64, u64)) -> u64 {
@@ -83,20 +86,24 @@ fn sized(model: Model, (width, height): (u64, u64), detail: Option<&str>) -> u64
         },
         Media::Anthropic => area(fit((width, height), 1568, u64::max), 750).min(1600),
         Media::AnthropicLarge => area(fit((width, height), 2576, u64::max), 750).min(4784),
+        Media::Gemini25 => 258,
         Media::Gemini if width.max(height) <= 384 => 258,
-        Media::Gemini => {
-            let (width, height) = fit((width, height), 3072, u64::max);
-            let unit = (width.min(height).saturating_mul(2) / 3).clamp(256, 768);
-            width.div_ceil(unit).saturating_mul(height.div_ceil(unit)).saturating_mul(258)
-        }
+        Media::Gemini => tiles((width, height)).saturating_add(1).saturating_mul(258),
         Media::Gemini3 => 1120,
-        Media::Generic => area(fit((width, height), 1568, u64::max), 750).min(MAX_GENERIC),
+        Media::Generic | Media::Nova => area(fit((width, height), 1568, u64::max), 750).min(MAX_GENERIC),
         Media::Pixtral => patches((width, height)),
         Media::Llama4 => {
             let tiles = width.div_ceil(336).saturating_mul(height.div_ceil(336));
             tiles.saturating_add(1).min(MAX_TILES).saturating_mul(148)
         }
     }
+}
+
+/// That Gemini cuts an image into.
+fn tiles(size: (u64, u64)) -> u64 {
+    let (width, height) = fit(size, 3072, u64::max);
+    let unit = (width.min(height).saturating_mul(2) / 3).clamp(256, 768);
+    width.div_ceil(unit).saturating_mul(height.div_ceil(unit))
 }
 
 /// Patches of an image at most. Newer models look at it as it is, unless they are told otherwise.
@@ -122,10 +129,10 @@ fn largest(model: Model, detail: Option<&str>) -> u64 {
         },
         Media::Anthropic => 1600,
         Media::AnthropicLarge => 4784,
-        // The most tiles are two rows of twelve.
-        Media::Gemini => 258_u64.saturating_mul(24),
+        // The most tiles are two rows of twelve, the whole, and one more.
+        Media::Gemini | Media::Gemini25 => 258_u64.saturating_mul(26),
         Media::Gemini3 => 1120,
-        Media::Generic | Media::Pixtral | Media::Llama4 => MAX_GENERIC.saturating_add(MAX_GENERIC / 16),
+        Media::Generic | Media::Nova | Media::Pixtral | Media::Llama4 => MAX_GENERIC.saturating_add(MAX_GENERIC / 16),
     }
 }
 
@@ -168,7 +175,7 @@ pub(super) fn audio(model: Model, base64: &str) -> Count {
     let bytes = decoded(base64);
     let (rate, least) = image::wav_rate(base64).map_or((AUDIO_RATE, LEAST_AUDIO_RATE), |rate| (rate, rate));
     let each = match model.rule.media {
-        Media::Gemini | Media::Gemini3 => 32,
+        Media::Gemini | Media::Gemini25 | Media::Gemini3 => 32,
         Media::OpenAi => 10,
         _ => 25,
     };
@@ -184,18 +191,21 @@ const LEAST_PAGE: u64 = 2_000;
 /// Pages that a vendor takes at most.
 const MAX_PAGES: u64 = 1_000;
 
-pub(super) fn document(model: Model, source: &Source) -> Count {
+/// `result`: a tool brought it.
+pub(super) fn document(model: Model, source: &Source, result: bool) -> Count {
     let (likely, most) = match model.rule.media {
-        Media::Gemini | Media::Gemini3 => (258, 560),
+        Media::Gemini | Media::Gemini25 => (258, 560),
+        // What a tool brings is looked at closely, other documents where a high resolution is asked for.
+        Media::Gemini3 => (if result { 1120 } else { 560 }, 1120),
         Media::Anthropic | Media::AnthropicLarge => (2_250, 3_000),
+        Media::Nova => (2_560, 3_500),
         _ => (1_200, 2_500),
     };
-    let pages = match source {
-        Source::Base64 { data, .. } => Some(decoded(data)),
-        Source::Url(url) => url.split_once(";base64,").map(|(_, data)| decoded(data)),
-        Source::File(_) | Source::Text(_) => None,
-    };
-    let (pages, at_most) = pages.map_or((10, 100), |bytes| {
+    let known = source.inline().map(|(media_type, data)| (media_type, decoded(data)));
+    if let Some((_, bytes)) = known.filter(|(media_type, _)| is_text(media_type)) {
+        return Count::estimate(bytes / 4, bytes.saturating_add(weigh::above(bytes)));
+    }
+    let (pages, at_most) = known.map_or((10, 100), |(_, bytes)| {
         (bytes.div_ceil(PAGE).clamp(1, MAX_PAGES), bytes.div_ceil(LEAST_PAGE).clamp(1, MAX_PAGES))
     });
     Count::estimate(pages.saturating_mul(likely), at_most.saturating_mul(most))

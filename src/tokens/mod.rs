@@ -13,7 +13,7 @@
 //!   4.3 % below; OpenAI's are exact without tools, and 0.6 % off with them: `tools.rs` writes them as the models read them.
 //!   `cargo test --test tokens -- --nocapture` prints all of it.
 //!
-//! May use: chat, json.
+//! May use: base64, chat, json.
 //!
 //! To add: a family is a row of `model.rs`, and weights in `families.rs`; what images, audio and documents cost a vendor is in `media.rs`.
 

@@ -133,10 +133,12 @@ pub(super) struct Rule {
     pub thought: u8,
     /// Of what a provider sealed of its thinking, the bytes that say nothing, and hundredths for each more.
     pub sealed: [u16; 2],
+    /// What is sealed in a call of a tool is left out once the client has spoken again.
+    pub forgets: bool,
     /// Each document that is given as text; once if one is to be cited.
     pub document: u8,
     pub cited: u16,
-    /// Once if a call to the Responses API gives instructions that are empty.
+    /// Once if a call to the Responses API gives instructions that are empty; of open models in each, and room for it in chats.
     pub unsaid: u8,
     /// Once if there are tools; more in a chat call; more if one must be called; each tool.
     pub tools: u16,
@@ -178,6 +180,7 @@ const fn rule(
         adaptive: 0,
         thought: 0,
         sealed: [0, 0],
+        forgets: false,
         document: 0,
         cited: 0,
         unsaid: 0,
@@ -206,7 +209,7 @@ const fn exact(names: &'static str, encoding: Encoding, media: Media, once: [u16
 }
 
 use Encoding::{Cl100k, O200k};
-use Media::{Anthropic, AnthropicLarge, Gemini, Gemini3, Generic, Llama4, OpenAi, Pixtral};
+use Media::{Anthropic, AnthropicLarge, Gemini, Gemini3, Gemini25, Generic, Llama4, Nova, OpenAi, Pixtral};
 
 /// The first that fits. Fitted to half of the recorded calls, or to published templates where there are few; towards too much.
 static RULES: &[Rule] = &[
@@ -254,9 +257,9 @@ opus-5 sonnet-5 haiku-5 fable mythos",
             "sonnet-4-5 sonnet-4-6 sonnet-4.5 sonnet-4.6 haiku-4 \
 opus-4-5 opus-4-6 opus-4.5 opus-4.6",
             Anthropic,
-            [5, 508],
-            [3, 1, 28, 112, 1, 0, 51, 111],
-            [107, 140],
+            [5, 480],
+            [3, 1, 28, 112, 22, 0, 51, 111],
+            [103, 140],
             &families::CLAUDE,
         )
     },
@@ -266,13 +269,14 @@ opus-4-5 opus-4-6 opus-4.5 opus-4.6",
         ..rule(
             "claude-3-7 claude-3.7 claude-3-5-sonnet claude-3.5-sonnet sonnet-4 opus-4",
             Anthropic,
-            [5, 313],
-            [3, 1, 28, 0, 31, 12, 50, 111],
-            [80, 140],
+            [5, 300],
+            [3, 1, 28, 0, 25, 12, 50, 111],
+            [95, 140],
             &families::CLAUDE,
         )
     },
-    rule("claude", Anthropic, [5, 264], [3, 1, 28, 0, 31, 12, 50, 111], [80, 140], &families::CLAUDE),
+    rule("claude-3-opus", Anthropic, [5, 530], [3, 1, 28, 0, 31, 12, 50, 111], [80, 140], &families::CLAUDE),
+    rule("claude", Anthropic, [5, 264], [3, 1, 28, 76, 31, 12, 50, 111], [80, 140], &families::CLAUDE),
     rule("gemini-2.0 gemini-1 gemma", Gemini, [0, 0], [0, 0, 0, 0, 3, 0, 0, 0], [30, 0], &families::GEMINI),
     // Vertex AI counts less of tools, and of the first of these models nothing that is sealed.
     rule("vertex/gemini-3-", Gemini3, [0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [15, 0], &families::GEMINI),
@@ -281,16 +285,31 @@ opus-4-5 opus-4-6 opus-4.5 opus-4.6",
         sealed: [44, 20],
         ..rule("vertex/gemini", Gemini3, [0, 0], [0, 0, 0, 0, 0, 0, 6, 0], [82, 0], &families::GEMINI)
     },
-    rule("openrouter/gemini-2.5", Gemini, [0, 0], [0, 0, 0, 5, 0, 0, 46, 0], [119, 0], &families::GEMINI),
+    rule("openrouter/gemini-2.5", Gemini25, [0, 0], [0, 0, 0, 5, 0, 0, 46, 0], [119, 0], &families::GEMINI),
     Rule {
+        thought: 100,
         sealed: [44, 15],
-        ..rule("gemini-2.5", Gemini, [1, 1], [0, 1, 0, 0, 8, 0, 20, 0], [90, 0], &families::GEMINI)
+        forgets: true,
+        ..rule("gemini-2.5", Gemini25, [1, 1], [0, 1, 0, 0, 8, 0, 20, 0], [90, 0], &families::GEMINI)
+    },
+    Rule {
+        sealed: [44, 21],
+        forgets: true,
+        ..rule("gemini-3-", Gemini3, [1, 4], [0, 1, 0, 5, 2, 0, 6, 0], [110, 0], &families::GEMINI)
     },
     Rule { sealed: [44, 21], ..rule("gemini", Gemini3, [1, 4], [0, 1, 0, 5, 2, 0, 6, 0], [110, 0], &families::GEMINI) },
     // Bedrock's.
     rule("meta.llama4", Llama4, [6, 110], [4, 4, 0, 0, 5, 15, 15, 0], [100, 0], &families::LLAMA_4),
     rule("llama-4 llama4", Llama4, [6, 660], [4, 4, 0, 0, 5, 10, 10, 0], [100, 0], &families::LLAMA_4),
     rule("llama-2 llama2", Generic, [2, 250], [8, 6, 0, 0, 15, 12, 12, 0], [115, 0], &families::MISTRAL_V3),
+    rule(
+        "ollama/llama3.2 ollama/llama3.3",
+        Generic,
+        [20, 85],
+        [5, 0, 0, 0, 5, 10, 10, 0],
+        [100, 0],
+        &families::LLAMA_3,
+    ),
     // Told when its knowledge ends before the call begins.
     rule(
         "llama-3. llama3. llama3-1 llama3-2 llama3-3 llama-3-1 llama-3-2 llama-3-3",
@@ -300,9 +319,11 @@ opus-4-5 opus-4-6 opus-4.5 opus-4.6",
         [130, 0],
         &families::LLAMA_3,
     ),
+    // Told what is not safe.
+    rule("llama-guard", Generic, [165, 100], [5, 5, 0, 0, 5, 10, 10, 0], [130, 0], &families::LLAMA_3),
     rule("llama", Generic, [5, 100], [5, 5, 0, 0, 5, 10, 10, 0], [130, 0], &families::LLAMA_3),
-    rule("nova-2", Generic, [5, 855], [3, 3, 0, 0, 8, 12, 12, 0], [120, 0], &families::COMMON),
-    Rule { said: 6, ..rule("nova", Generic, [0, 350], [0, 1, 0, 75, 30, 0, 32, 0], [60, 0], &families::COMMON) },
+    rule("nova-2", Nova, [5, 855], [3, 3, 0, 0, 8, 12, 12, 0], [120, 0], &families::COMMON),
+    Rule { said: 6, ..rule("nova", Nova, [0, 350], [0, 1, 0, 75, 30, 0, 32, 0], [60, 0], &families::COMMON) },
     rule(
         "mixtral mistral-7b mistral-large-24 pixtral-large codestral-24",
         Pixtral,
@@ -325,10 +346,15 @@ opus-4-5 opus-4-6 opus-4.5 opus-4.6",
         [105, 0],
         &families::MISTRAL,
     ),
-    rule("deepseek-v4", Generic, [81, 235], [2, 0, 0, 0, 6, 25, 25, 0], [130, 0], &families::DEEPSEEK),
+    // Told to think as much as it can in the Responses API, and in chats that ask for it.
+    Rule {
+        unsaid: 78,
+        ..rule("deepseek-v4", Generic, [3, 235], [2, 0, 0, 0, 6, 25, 25, 0], [130, 0], &families::DEEPSEEK)
+    },
     rule("deepseek", Generic, [3, 160], [2, 1, 0, 0, 20, 35, 25, 0], [130, 0], &families::DEEPSEEK),
     rule("qwen-3-coder qwen3-coder", Generic, [4, 240], [5, 5, 0, 0, 0, 15, 8, 0], [110, 0], &families::QWEN),
-    rule("qwen", Generic, [7, 115], [5, 5, 0, 0, 15, 20, 8, 0], [105, 0], &families::QWEN),
+    // Those before Qwen 3 are told who they are where nothing else is said.
+    Rule { unsaid: 22, ..rule("qwen", Generic, [3, 90], [5, 5, 0, 0, 15, 20, 8, 0], [105, 0], &families::QWEN) },
     rule("command-r7b", Generic, [490, 910], [5, 25, 0, 0, 10, 25, 25, 0], [130, 0], &families::COMMON),
     // What reasons is told more of it.
     Rule {
@@ -347,6 +373,7 @@ opus-4-5 opus-4-6 opus-4.5 opus-4.6",
     rule("openrouter/glm-4", Generic, [5, 110], [4, 2, 0, 0, 10, 15, 8, 0], [110, 0], &families::COMMON),
     Rule { thought: 60, ..rule("glm-5", Generic, [9, 110], [4, 2, 0, 0, 10, 15, 8, 0], [110, 0], &families::COMMON) },
     Rule { thought: 60, ..rule("glm", Generic, [1, 110], [4, 2, 0, 0, 10, 15, 8, 0], [110, 0], &families::COMMON) },
+    rule("nemotron", Generic, [10, 190], [5, 4, 0, 0, 15, 20, 15, 0], [115, 0], &families::COMMON),
     rule("kimi", Generic, [2, 30], [6, 4, 0, 0, 15, 10, 10, 0], [140, 0], &families::COMMON),
 ];
 

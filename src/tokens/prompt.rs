@@ -6,7 +6,7 @@ use super::media;
 use super::model::Model;
 use super::tools;
 use super::weigh::{self, Tally};
-use crate::chat::{Effort, Format, Part, Raw, Request, Role, Source, Tool, ToolChoice, Turn};
+use crate::chat::{Effort, Format, Part, Raw, Request, Role, Source, Tool, ToolChoice, Turn, file_text, is_text};
 
 /// The tokens of a request's input. Exact for plain chat with models whose encoding is published.
 ///
@@ -37,8 +37,17 @@ const FORMAT: u64 = 128;
 /// Parts that are a film or a document of which the size is not known.
 const ADDRESSED: [&str; 3] = ["file", "bedrock:document", "bedrock:video"];
 
+/// Base64 of all documents of text that are read; what is more is known by its bytes.
+const MAX_DECODED: usize = 64 << 10;
+
+/// What OpenAI writes around a file of text.
+const FILE: u64 = 32;
+
 /// What open models are told whose answer is to be JSON.
 const JSON: u64 = 20;
+
+/// Servers of open models tell them of tools in words of their own: Groq's once were 730 tokens longer than others'.
+const OPEN_TOOLS: u64 = 512;
 
 /// What Claude is told of the tokens it may use.
 const TASK_BUDGET: u64 = 37;
@@ -70,6 +79,7 @@ pub fn plain(model: Model, turns: u64, bytes: usize) -> Count {
     let room = match rule.encoding {
         Some(_) => 0,
         None => u64::from(rule.base.div_ceil(BASE_ROOM).saturating_add(rule.thinking.into()))
+            .saturating_add(rule.unsaid.into())
             .saturating_add(ROOM)
             .saturating_add(weigh::above(bytes)),
     };
@@ -94,12 +104,22 @@ impl<'r> Prompt<'r> {
 
 fn count(request: &Request, model: Model, budget: &mut Budget, shared: Option<&mut Vec<Measured<Tally>>>) -> Count {
     let rule = model.rule;
-    let mut sum = Sum { model, budget, shared, texts: 0, count: Count::Exact(rule.base.into()), around: 0, thought: 0 };
+    let mut sum = Sum {
+        model,
+        budget,
+        shared,
+        texts: 0,
+        count: Count::Exact(rule.base.into()),
+        around: 0,
+        before: false,
+        result: false,
+        decoded: 0,
+    };
     // Where tools' results are all that follows, what was thought before is part of it.
     let asked = |turn: &Turn| matches!(turn.role, Role::User) && !turn.parts.iter().all(is_result);
     let last = request.turns.iter().rposition(asked);
     for (at, turn) in request.turns.iter().enumerate() {
-        sum.thought = if last.is_none_or(|last| at > last) { rule.thought.max(100) } else { rule.thought };
+        sum.before = last.is_some_and(|last| at <= last);
         sum.turn(turn);
     }
     let cited = |part: &Part| matches!(part, Part::Document { citations: Some(true), .. });
@@ -108,7 +128,9 @@ fn count(request: &Request, model: Model, budget: &mut Budget, shared: Option<&m
     }
     let empty = |part: &Part| matches!(part, Part::Text { text, .. } if text.is_empty());
     let unsaid = |turn: &Turn| turn.role == Role::System && turn.parts.iter().all(empty);
-    if model.responses && request.turns.first().is_some_and(unsaid) {
+    if rule.media.is_open() && rule.unsaid > 0 {
+        sum.add(Count::estimate(if model.responses { rule.unsaid.into() } else { 0 }, rule.unsaid.into()));
+    } else if model.responses && request.turns.first().is_some_and(unsaid) {
         sum.add(Count::estimate(rule.unsaid.into(), UNSAID));
     }
     if !request.tools.is_empty() {
@@ -144,8 +166,12 @@ struct Sum<'a> {
     count: Count,
     /// Part of what the provider adds: as much again is left as room.
     around: u64,
-    /// Hundredths of what was thought in this turn.
-    thought: u8,
+    /// The client has spoken since this turn.
+    before: bool,
+    /// A tool brought this part.
+    result: bool,
+    /// Base64 of documents of text so far.
+    decoded: usize,
 }
 
 fn is_result(part: &Part) -> bool {
@@ -292,12 +318,13 @@ impl Sum<'_> {
             Part::Text { text, .. } | Part::Refusal { text } => self.text(text),
             Part::Image { source, detail, .. } => self.add(media::image(model, source, detail.as_deref())),
             Part::Document { source, name, context, .. } => {
-                match source {
-                    Source::Text(text) => {
+                match (source, self.file(source)) {
+                    (Source::Text(text), _) => {
                         self.around(rule.document.into());
                         self.text(text);
                     }
-                    _ => self.add(media::document(model, source)),
+                    (_, Some(text)) => self.text(&text),
+                    (_, None) => self.add(media::document(model, source, self.result)),
                 }
                 for text in [name, context].into_iter().flatten() {
                     self.perhaps(text);
@@ -305,28 +332,33 @@ impl Sum<'_> {
             }
             Part::Audio { data, .. } => self.add(media::audio(model, data)),
             Part::ToolCall { name, arguments, signature, .. } => {
-                self.sealed(signature.as_ref().map_or(0, String::len));
+                let bytes = signature.as_ref().map_or(0, String::len);
+                match self.before && rule.forgets {
+                    true => self.add(Count::estimate(0, bytes as u64 / LEAST_SEALED)),
+                    false => self.sealed(bytes),
+                }
                 self.around(rule.call.saturating_add(model.responses.into()).into());
                 self.text(name);
                 self.text(arguments);
             }
             Part::ToolResult { parts, .. } => {
                 self.around(rule.result.into());
-                for part in parts {
-                    self.part(part);
-                }
+                self.result = true;
+                parts.iter().for_each(|part| self.part(part));
+                self.result = false;
             }
             Part::Thinking { text, signature } => {
                 let text = self.counted(text);
                 let bytes = signature.as_ref().map_or(0, String::len);
                 // A signature seals all of what is shown a summary of.
-                let likely = (text.likely().saturating_mul(self.thought.into()) / 100).max(self.unsealed(bytes));
+                let thought = if self.before { rule.thought } else { rule.thought.max(100) };
+                let likely = (text.likely().saturating_mul(thought.into()) / 100).max(self.unsealed(bytes));
                 self.add(Count::estimate(likely, text.upper().max(bytes as u64 / LEAST_SEALED)));
             }
             Part::Redacted { data } => self.sealed(data.len()),
             // A film or a sound by its address alone.
             Part::Other { kind, .. } if ADDRESSED.iter().any(|known| kind.starts_with(known)) => {
-                self.add(media::document(model, &Source::File(String::new())));
+                self.add(media::document(model, &Source::File(String::new()), false));
             }
             // Such as tools that are loaded in the course of a conversation.
             Part::Other { raw, .. } => {
@@ -334,6 +366,14 @@ impl Sum<'_> {
                 self.room(rule.tools.into());
             }
         }
+    }
+
+    /// The text of a file of text, as long as they are short: the same files whatever the model.
+    fn file(&mut self, source: &Source) -> Option<String> {
+        let (media_type, data) = source.inline().filter(|(media_type, _)| is_text(media_type))?;
+        self.around(if self.model.encoding().is_some() { FILE } else { self.model.rule.document.into() });
+        self.decoded = self.decoded.saturating_add(data.len());
+        if self.decoded <= MAX_DECODED { file_text(media_type, data) } else { None }
     }
 
     fn tools(&mut self, request: &Request) {
@@ -344,6 +384,9 @@ impl Sum<'_> {
             _ => 0,
         });
         self.around(u64::from(rule.tool).saturating_mul(request.tools.len() as u64));
+        if rule.media.is_open() {
+            self.room(OPEN_TOOLS);
+        }
         let known = |tool: &&Tool| exact && tool.vendor.is_none();
         let schema = |tool: &Tool| tool.schema.as_ref().map_or(0, |schema| schema.get().len()) as u64;
         let bytes = request.tools.iter().filter(known).map(schema).fold(0, u64::saturating_add);

@@ -5,7 +5,8 @@ use super::{
     Budget, Count, Counter, Encoding, Model, Prompt, count, count_within, fuzz_tokens, image, merge, pieces, tools,
     window,
 };
-use crate::chat::{Part, Request, Role, Source, Turn};
+use crate::chat::{Part, Request, Role, Source, Tool, ToolChoice, Turn};
+use crate::json::raw;
 
 const BOTH: [Encoding; 2] = [Encoding::O200k, Encoding::Cl100k];
 
@@ -351,6 +352,38 @@ fn names_find_their_rules() {
     assert_eq!(at("gemini", "gemini-3.5-flash"), first("gemini-3.5-flash"));
     assert_eq!(at("llamacpp", "qwen3-8b"), first("qwen3-8b"));
     assert_eq!(at("vertex", "claude-opus-4-6"), first("claude-opus-4-6"));
+    assert_ne!(at("ollama", "llama3.2:3b"), first("llama3.2:3b"));
+    assert_ne!(first("meta-llama/Llama-Guard-3-8B"), first("llama-3.1-8b"));
+    assert_eq!(first("meta-llama/Llama-Guard-3-8B"), first("llama-guard3:1b"));
+    assert_ne!(first("anthropic.claude-3-opus-20240229-v1:0"), first("claude-3-haiku-20240307"));
+}
+
+/// What is in no message: a list of what is not safe, words around tools, words that only the Responses API adds.
+#[test]
+fn what_servers_of_a_model_write_before_a_call_is_reserved() {
+    let mut hello = asked(vec![Part::text("hello")]);
+    assert!(prompt(&hello, "llama-guard3:1b").likely() > prompt(&hello, "llama3-8b-8192").likely() + 150);
+    let deepseek = Model::named("deepseek-v4-flash");
+    let [chat, response] =
+        [deepseek, deepseek.in_responses()].map(|model| super::prompt(&hello, model, &mut Budget::CALL.clone()));
+    assert!((75..85).contains(&(response.likely() - chat.likely())), "{chat:?} {response:?}");
+    assert!(chat.upper() >= response.likely(), "a chat may ask for it");
+    let tool = |n: usize| Tool {
+        name: format!("now_{n}"),
+        description: None,
+        schema: Some(raw(r#"{"type":"object"}"#)),
+        strict: None,
+        cache: None,
+        vendor: None,
+    };
+    hello.tools = vec![tool(0)];
+    assert!(prompt(&hello, "llama3-70b-8192").upper() > 730, "{:?}", prompt(&hello, "llama3-70b-8192"));
+    let one = prompt(&hello, "claude-sonnet-4-5").likely();
+    hello.tools = (0..20).map(tool).collect();
+    assert!(prompt(&hello, "claude-sonnet-4-5").likely() > one + 19 * 20, "each tool has words around it");
+    let free = prompt(&hello, "claude-3-5-haiku-20241022").likely();
+    hello.tool_choice = Some(ToolChoice::Required);
+    assert_eq!(prompt(&hello, "claude-3-5-haiku-20241022").likely(), free + 76);
 }
 
 fn asked(parts: Vec<Part>) -> Request {
@@ -411,12 +444,11 @@ fn every_text_that_a_model_may_read_is_in_the_bound() {
 }
 
 /// The first bytes of an image, in base64.
+/// With room for what is looked at.
 fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut bytes = bytes.to_vec();
-    bytes.resize(bytes.len().div_ceil(3).max(12) * 3, 0);
-    let digits = bytes.chunks(3).flat_map(|c| [c[0] >> 2, c[0] << 4 | c[1] >> 4, c[1] << 2 | c[2] >> 6, c[2]]);
-    digits.map(|d| char::from(DIGITS[usize::from(d & 63)])).collect()
+    bytes.resize(bytes.len().max(36), 0);
+    crate::base64::encode(&bytes)
 }
 
 fn png(width: u32, height: u32) -> String {
@@ -467,15 +499,25 @@ fn images_come_to_what_vendors_publish() {
         (8000, 8000, None, "claude-opus-4-8", 4784),
         (1024, 1024, None, "o3", 675),
         // https://ai.google.dev/gemini-api/docs/tokens: 258 up to 384 pixels, and for each tile.
-        (384, 384, None, "gemini-2.5-flash", 258),
-        (960, 540, None, "gemini-2.5-flash", 6 * 258),
+        (384, 384, None, "gemini-2.0-flash", 258),
+        // And, as recorded, for the whole of what is cut.
+        (960, 540, None, "gemini-2.0-flash", 7 * 258),
+        (960, 540, None, "gemini-2.5-flash", 258),
     ] {
         assert_eq!(shown(width, height, detail, model).likely(), tokens, "{model} {width} × {height}");
     }
+    assert!(shown(50, 65, None, "qwen3-vl-8b-instruct").upper() >= 270, "small images are scaled up");
     let unknown = Source::Url("https://example.com/a.png".to_owned());
-    for model in
-        ["gpt-4o", "gpt-4.1-nano", "claude-3-opus", "claude-opus-5", "gemini-2.0-flash", "gemini-3-pro", "llama-4"]
-    {
+    for model in [
+        "gpt-4o",
+        "gpt-4.1-nano",
+        "claude-3-opus",
+        "claude-opus-5",
+        "gemini-2.0-flash",
+        "gemini-2.5-pro",
+        "gemini-3-pro",
+        "llama-4",
+    ] {
         let unknown = super::media::image(Model::named(model), &unknown, None);
         for (width, height) in [(1, 1), (1, 60_000), (60_000, 1), (3072, 300), (u32::MAX, u32::MAX), (700, 700)] {
             assert!(shown(width, height, None, model).upper() <= unknown.upper(), "{model} {width} × {height}");
@@ -530,6 +572,63 @@ fn sounds_and_documents_come_to_their_length() {
     let pages = prompt(&asked(vec![document(pdf)]), "gemini-2.0-flash");
     assert_eq!(pages.likely(), 3 * 258);
     assert!(pages.upper() >= 60 * 258);
+    // Text is text, however it is packed; too much of it is known by its bytes.
+    let words = "Hello, world! ".repeat(20_000);
+    for (text, exact) in [(&words[..14 * 100], true), (&words, false)] {
+        let plain = prompt(&asked(vec![document(Source::Text(text.to_owned()))]), "gpt-4o");
+        let data = base64(text.as_bytes());
+        let packed = Source::Base64 { media_type: "text/markdown".to_owned(), data: data.clone() };
+        for packed in [packed, Source::Url(format!("data:text/csv;base64,{data}"))] {
+            let packed = prompt(&asked(vec![document(packed)]), "gpt-4o");
+            assert_eq!(packed.likely() == plain.likely() + 32, exact);
+            assert!(packed.upper() >= plain.upper() + 64 && packed.upper() < 2 * text.len() as u64);
+        }
+    }
+    // However it is cut: reading it costs as little.
+    let files = |each: usize| {
+        let file = |part: &[u8]| document(Source::Base64 { media_type: "text/plain".to_owned(), data: base64(part) });
+        asked(words.as_bytes().chunks(each).map(file).collect())
+    };
+    for model in ["gpt-4o", "claude-sonnet-4-5"] {
+        let (few, many) = (prompt(&files(100_000), model), prompt(&files(1_000), model));
+        for files in [few, many] {
+            let enough = count(Encoding::O200k, &words)..2 * words.len() as u64;
+            assert!(enough.contains(&files.upper()), "{model} {files:?}");
+        }
+        let read = super::Prompt::shared(&files(1_000)).count(Model::named(model), &mut Budget::CALL.clone());
+        assert_eq!(read, many, "{model}");
+    }
+    let page = || document(Source::Base64 { media_type: "application/pdf".to_owned(), data: base64(&[0; 9_000]) });
+    let brought = Part::ToolResult { id: "1".to_owned(), parts: vec![page()], is_error: false, cache: None };
+    let words = document(Source::Text("Hello, world!".to_owned()));
+    let told = Part::ToolResult { id: "1".to_owned(), parts: vec![words], is_error: false, cache: None };
+    let likely = |part| prompt(&asked(vec![part]), "gemini-3-flash-preview").likely();
+    assert!(likely(page()).abs_diff(560) < 16 && likely(brought).abs_diff(1120) < 24 && likely(told) < 24);
+}
+
+/// Some models are not told again what they thought before the client spoke.
+#[test]
+fn what_was_thought_before_is_counted_where_it_is_kept() {
+    let call = Part::ToolCall {
+        id: "1".to_owned(),
+        name: "a".to_owned(),
+        arguments: "{}".to_owned(),
+        signature: Some("x".repeat(2_000)),
+        cache: None,
+    };
+    let counted = |model, then: Option<&str>| {
+        let mut request = asked(vec![Part::text("hi")]);
+        request.turns.push(Turn { role: Role::Assistant, name: None, parts: vec![call.clone()] });
+        let then = then.map(|text| Turn { role: Role::User, name: None, parts: vec![Part::text(text)] });
+        request.turns.extend(then);
+        prompt(&request, model)
+    };
+    for (model, kept) in [("gemini-3-flash-preview", false), ("gemini-3.6-flash", true)] {
+        let (during, after) = (counted(model, None), counted(model, Some("go on")));
+        assert!(during.likely() > 300, "{model}");
+        assert_eq!(after.likely() > 300, kept, "{model}");
+        assert!(after.upper() > 600, "{model}");
+    }
 }
 
 #[test]

@@ -139,12 +139,12 @@ const STATED: &[(&str, usize, i64, i64)] = &[
     ("Mistral", 14, 50, 0),
     ("OpenAI, text alone", 69, 0, 0),
     ("OpenAI, tools or schema", 155, 10, -45),
+    ("media", 86, 40, -80),
 ];
 
 /// Why calls are left out, and how many: one more would hide an error.
 const LEFT_OUT: &[(&str, usize)] = &[("hosted", 284), ("kept", 25), ("odd", 3), ("several models or runs", 4)];
 
-/// The rules were fitted to the other half of the recordings.
 /// Whatever the model: what is reserved without counting is never less than what is reserved with it.
 #[test]
 fn a_bound_by_bytes_is_never_below_the_count() {
@@ -158,6 +158,8 @@ fn a_bound_by_bytes_is_never_below_the_count() {
             "gemini-2.5-flash",
             "command-r",
             "llama-3.1-8b",
+            "qwen3-8b",
+            "deepseek-v4-flash",
         ] {
             let model = Model::at(&call.provider, name);
             let counted = prompt(&call.request, model, &mut Budget::CALL.clone()).upper();
@@ -175,6 +177,7 @@ fn a_bound_by_bytes_is_never_below_the_count() {
     assert!(calls > 3000 && plain > 300, "{calls} {plain}");
 }
 
+/// The rules were fitted to the other half of the recordings.
 #[test]
 fn recorded_calls_come_to_what_providers_reported() {
     let (mut halves, mut left_out) = ([BTreeMap::new(), BTreeMap::new()], BTreeMap::new());
@@ -207,7 +210,8 @@ fn recorded_calls_come_to_what_providers_reported() {
         assert!(errors.median() <= *median, "{family}: {} at the median", errors.median());
         assert!(errors.at(5) >= *low, "{family}: {} at the 5th percentile", errors.at(5));
     }
-    let enough = halves[1].iter().filter(|(family, errors)| errors.offs.len() >= 10 && !family.contains("media"));
+    // Of what is given by its address alone nothing is known.
+    let enough = halves[1].iter().filter(|(family, errors)| errors.offs.len() >= 10 && *family != "media by address");
     for (family, _) in enough {
         assert!(STATED.iter().any(|(stated, ..)| stated == family), "{family}: nothing is stated");
     }
