@@ -32,16 +32,17 @@ struct Plain<'b> {
     reserved: u64,
 }
 
-/// Holds what a call may use of one limit; `None`: nothing was changed.
-pub(super) fn hold(page: &mut Page, index: usize, ask: &Ask<'_>, upper: &Upper<'_>, when: &When) -> Option<Part> {
+/// Holds what a call may use of one limit, which is known better afterwards where that matters; `None`: nothing was changed.
+pub(super) fn hold(page: &mut Page, index: usize, ask: &Ask<'_>, upper: &mut Upper<'_>, when: &When) -> Option<Part> {
     let rule = ask.rule;
-    let amount = upper.amounts.of(rule.unit);
     let counter = Plain::of(page, rule, ask.slot, when.now)?;
-    // As much room as it takes not to ask for a closer bound.
-    let simple = upper.closer.is_none() || matches!(rule.unit, Unit::Requests | Unit::Concurrent);
-    let room = if simple { amount } else { amount.saturating_mul(AMPLE) };
     let left = rule.amount.checked_sub(counter.used().checked_add(counter.reserved)?)?;
-    if amount == 0 || left < room {
+    let plain = matches!(rule.unit, Unit::Requests | Unit::Concurrent);
+    if !plain && left < upper.amounts.of(rule.unit).saturating_mul(AMPLE) {
+        upper.come_closer();
+    }
+    let amount = upper.amounts.of(rule.unit);
+    if amount == 0 || left < amount {
         return None;
     }
     let mut due = due(counter.now, when.ttl);

@@ -295,7 +295,7 @@ impl<'a> Quota<'a> {
 }
 
 impl Upper<'_> {
-    fn come_closer(&mut self) {
+    pub(super) fn come_closer(&mut self) {
         if let Some(closer) = self.closer.take() {
             self.amounts = closer();
         }

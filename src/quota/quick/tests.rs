@@ -49,7 +49,7 @@ fn counter(page: &mut Page, slot: Slot) -> (Millis, u8, String, String) {
 /// In any order of calls, whatever is done in place leaves the counter as the long way does, and gives the same to the call.
 #[test]
 fn the_short_way_comes_to_what_the_long_one_does() {
-    let (mut held, mut settled, mut left) = (0, 0, 0);
+    let (mut held, mut closer_held, mut settled, mut left) = (0, 0, 0, 0);
     for mut seed in 1..300_u64 {
         let (memory, rule) = (Memory::with(1), rule(&mut seed));
         let table = Table::open(&memory);
@@ -64,21 +64,30 @@ fn the_short_way_comes_to_what_the_long_one_does() {
             let back = if random(&mut seed, 200) == 0 { 90_000_000 } else { 50 * random(&mut seed, 2) };
             let now = now - back;
             if random(&mut seed, 5) < 3 || open.is_empty() {
-                let (upper, ttl) = (amounts(random(&mut seed, 6)), 100_000 * (1 + random(&mut seed, 2)));
+                let most = random(&mut seed, 6);
+                let (bound, less) = (amounts(most), amounts(most.div_ceil(2)));
+                let ttl = 100_000 * (1 + random(&mut seed, 2));
                 let when = When { now, ttl, failed: false };
-                let mut close = || upper;
+                let mut close = || less;
                 let closer: Option<&mut dyn FnMut() -> Amounts> = if seed & 1 == 0 { Some(&mut close) } else { None };
-                let mut upper = Upper { amounts: upper, closer };
+                let mut upper = Upper { amounts: bound, closer };
+                let closer = upper.closer.is_some();
                 let mut page = table.page(slot);
-                if let Some(part) = hold(&mut page, 0, &ask, &upper, &when) {
+                let part = hold(&mut page, 0, &ask, &mut upper, &when);
+                let looked = closer && upper.closer.is_none();
+                if let Some(part) = part {
                     let mut seat = table.seat(&rule, slot, false, now).ok().unwrap();
                     let (other, message) = reserve::hold(0, &ask, &mut seat, &upper.amounts, &when);
                     assert!(message.is_none() && other.standing.limit >= other.amount);
                     assert_eq!(format!("{part:?}"), format!("{other:?}"));
                     assert!(table.keep(&rule, &seat));
                     assert_eq!(counter(&mut page, slot), counter(&mut table.page(slot), slot), "{rule:?}");
+                    let scarce = part.standing.remaining + part.amount < bound.of(rule.unit) * AMPLE;
+                    let plain = matches!(rule.unit, Unit::Requests | Unit::Concurrent);
+                    assert_eq!(looked, closer && scarce && !plain, "{rule:?}");
                     open.push(Reservation { parts: vec![part] });
                     held += 1;
+                    closer_held += u32::from(looked);
                 } else if let Reserved::Held(more) = quota.reserve(&[ask], &mut upper, &when, &mut Vec::new()) {
                     open.push(more);
                     left += 1;
@@ -102,4 +111,5 @@ fn the_short_way_comes_to_what_the_long_one_does() {
         }
     }
     assert!(held > 2000 && settled > 2000 && left > 2000, "{held} {settled} {left}");
+    assert!(closer_held > 200, "{closer_held}");
 }
