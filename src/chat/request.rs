@@ -136,6 +136,7 @@ impl Part {
 /// Where the bytes of an image or a document are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
+    /// No `data:` URL in base64: see [`Source::at`].
     Url(String),
     Base64 {
         media_type: String,
@@ -148,12 +149,19 @@ pub enum Source {
 }
 
 impl Source {
-    /// Media type and base64, whether given as such or in a `data:` URL.
+    /// What a URL says: a `data:` URL has the bytes in it.
+    pub fn at(url: &str) -> Self {
+        match base64::data_url(url) {
+            Some((media_type, data)) => Self::Base64 { media_type: media_type.to_owned(), data: data.to_owned() },
+            None => Self::Url(url.to_owned()),
+        }
+    }
+
+    /// Media type and base64.
     pub fn inline(&self) -> Option<(&str, &str)> {
         match self {
             Self::Base64 { media_type, data } => Some((media_type, data)),
-            Self::Url(url) => base64::data_url(url),
-            Self::File(_) | Self::Text(_) => None,
+            Self::Url(_) | Self::File(_) | Self::Text(_) => None,
         }
     }
 }

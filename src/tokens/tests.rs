@@ -578,7 +578,7 @@ fn sounds_and_documents_come_to_their_length() {
         let plain = prompt(&asked(vec![document(Source::Text(text.to_owned()))]), "gpt-4o");
         let data = base64(text.as_bytes());
         let packed = Source::Base64 { media_type: "text/markdown".to_owned(), data: data.clone() };
-        for packed in [packed, Source::Url(format!("data:text/csv;base64,{data}"))] {
+        for packed in [packed, Source::at(&format!("data:text/csv;base64,{data}"))] {
             let packed = prompt(&asked(vec![document(packed)]), "gpt-4o");
             assert_eq!(packed.likely() == plain.likely() + 32, exact);
             assert!(packed.upper() >= plain.upper() + 64 && packed.upper() < 2 * text.len() as u64);

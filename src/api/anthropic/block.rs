@@ -103,7 +103,7 @@ fn source(block: Value<'_>) -> Result<Option<Source>, Error> {
     let need = |name: &str| origin.need(name).map(Cow::into_owned);
     Ok(match &*origin.need("type")? {
         "base64" => Some(Source::Base64 { media_type: need("media_type")?, data: need("data")? }),
-        "url" => Some(Source::Url(need("url")?)),
+        "url" => Some(Source::at(&origin.need("url")?)),
         "file" => Some(Source::File(need("file_id")?)),
         "text" => Some(Source::Text(need("data")?)),
         "content" => plain(origin)?.map(Source::Text),

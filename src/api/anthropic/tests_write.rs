@@ -349,7 +349,7 @@ fn media_are_sent_or_refused() {
         cache: Some(raw(json!({"type": "ephemeral"}))),
     };
     let by_url = |url: &str| Part::Document {
-        source: Source::Url(url.to_owned()),
+        source: Source::at(url),
         name: None,
         context: None,
         citations: None,
@@ -378,7 +378,7 @@ fn media_are_sent_or_refused() {
             vec![],
         ),
         (
-            image(Source::Url("data:image/jpg;base64,AA==".to_owned())),
+            image(Source::at("data:image/jpg;base64,AA==")),
             Some(json!({"type": "image", "source": {"type": "base64", "media_type": "image/jpeg", "data": "AA=="}})),
             vec![("detail", Effect::Hint)],
         ),

@@ -1,7 +1,7 @@
 //! The messages of a request, read, and what an assistant's message says, also in an answer.
 
 use super::shared::wire::{items, kept, object, signature};
-use super::wire::{made_id, source, told};
+use super::wire::{made_id, told};
 use crate::chat::{Citation, Part, Role, Source, Turn};
 use crate::error::Error;
 use crate::json::Value;
@@ -62,7 +62,7 @@ fn content(message: &Value<'_>, parts: &mut Vec<Part>) -> Result<(), Error> {
                     Some(url) => (url, None),
                     None => (object(&image)?.need("url")?, kept(&image, "detail")?),
                 };
-                Part::Image { source: source(&url), detail, cache: None }
+                Part::Image { source: Source::at(&url), detail, cache: None }
             }
             "document" => {
                 let document = one.get("document").ok_or_else(|| one.missing("document"))?;

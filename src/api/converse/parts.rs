@@ -5,7 +5,7 @@ use super::conversation::Side;
 use super::family::Family;
 use super::shared::claude::sealed;
 use super::shared::wire::{input, more};
-use crate::base64::{self, data_url};
+use crate::base64;
 use crate::chat::{Losses, Part, Raw, Source};
 use crate::json::Tree;
 use crate::json::write::{comma, field, flag, raw, text};
@@ -68,11 +68,7 @@ fn place(source: &Source) -> Option<Place<'_>> {
         Source::Base64 { media_type, data } => Place::Bytes(media_type.into(), data.into()),
         Source::Text(words) => Place::Bytes("text/plain".into(), base64::encode(words.as_bytes()).into()),
         Source::Url(url) if url.starts_with("s3://") => Place::S3(url),
-        Source::Url(url) => {
-            let (media_type, data) = data_url(url)?;
-            Place::Bytes(media_type.into(), data.into())
-        }
-        Source::File(_) => return None,
+        Source::Url(_) | Source::File(_) => return None,
     })
 }
 

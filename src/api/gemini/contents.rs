@@ -2,7 +2,6 @@
 
 use super::model::Abilities;
 use super::wire::{arguments, has, media_type};
-use crate::base64::data_url;
 use crate::chat::{Losses, Part, Raw, Request, Role, Source};
 use crate::json::Tree;
 use crate::json::write::{comma, field, flag, raw, text};
@@ -318,10 +317,7 @@ impl Writing<'_, '_> {
             Source::Base64 { media_type, data } => {
                 blob(out, if media_type.is_empty() { fallback } else { media_type }, data)
             }
-            Source::Url(url) => match data_url(url) {
-                Some((media_type, data)) => blob(out, media_type, data),
-                None => by_uri(out, media_type(url).unwrap_or(fallback), url),
-            },
+            Source::Url(url) => by_uri(out, media_type(url).unwrap_or(fallback), url),
             Source::File(id) if has(id, "://") || id.starts_with("files/") => {
                 by_uri(out, media_type(id).unwrap_or(fallback), id);
             }

@@ -99,7 +99,7 @@ fn by_uri(file: &Value<'_>) -> Result<Option<Part>, Error> {
     // Google's own store of files, or a bucket: nobody else may look into it.
     let kept = uri.starts_with("gs://") || has(&uri, "generativelanguage.googleapis.com/");
     let kept = kept || !has(&uri, "://");
-    let source = if kept { Source::File(uri) } else { Source::Url(uri) };
+    let source = if kept { Source::File(uri) } else { Source::at(&uri) };
     Ok(match media_type.split_once('/') {
         Some(("image", _)) => Some(image(source)),
         Some(("text" | "application", _)) => Some(document(source, name)),

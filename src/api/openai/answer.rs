@@ -2,9 +2,9 @@
 //!
 //! What a model wrote is read strictly; what is only told beside it counts as not said where it is of another type.
 
-use super::messages::{source, thoughts};
+use super::messages::thoughts;
 use super::wire::{hash, id, items, joined, kept, more, object, signature};
-use crate::chat::{Answer, Choice, Citation, Finish, Part, Usage};
+use crate::chat::{Answer, Choice, Citation, Finish, Part, Source, Usage};
 use crate::error::{Error, Kind};
 use crate::json::{Tree, Value, quote, write};
 use std::borrow::Cow;
@@ -100,7 +100,7 @@ fn choice(choice: &Value<'_>, answer: u64, links: &[Citation]) -> Result<Choice,
     parts.extend(refusal.map(|text| Part::Refusal { text }));
     if let Some(images) = said.get("images") {
         for url in images.items().filter_map(|image| image.at(&["image_url", "url"])?.text()) {
-            parts.push(Part::Image { source: source(&url), detail: None, cache: None });
+            parts.push(Part::Image { source: Source::at(&url), detail: None, cache: None });
         }
     }
     if let Some(audio) = said.get("audio") {

@@ -1,7 +1,6 @@
 //! The messages of a request, read.
 
 use super::wire::{first, hash, id, items, joined, kept, missing, named, need, object, signature};
-use crate::base64::data_url;
 use crate::chat::{Part, Raw, Role, Source, Turn};
 use crate::error::Error;
 use crate::json::{Items, Value};
@@ -167,8 +166,8 @@ fn part(part: &Value<'_>) -> Result<Part, Error> {
         "image_url" => {
             let image = part.get("image_url").ok_or_else(|| missing(part, "image_url"))?;
             let (source, detail) = match image.text() {
-                Some(url) => (source(&url), None),
-                None if image.is_object() => (source(&need(&image, "url")?), kept(&image, "detail")?),
+                Some(url) => (Source::at(&url), None),
+                None if image.is_object() => (Source::at(&need(&image, "url")?), kept(&image, "detail")?),
                 None => return Err(image.wrong("a string or an object")),
             };
             Part::Image { source, detail, cache }
@@ -176,7 +175,7 @@ fn part(part: &Value<'_>) -> Result<Part, Error> {
         "file" => {
             let file = within("file")?;
             let source = match (file.string("file_data")?, kept(&file, "file_id")?) {
-                (Some(data), _) if data.contains(':') => source(&data),
+                (Some(data), _) if data.contains(':') => Source::at(&data),
                 (Some(data), _) => Source::Base64 { media_type: "application/pdf".to_owned(), data: data.into_owned() },
                 (None, Some(id)) => Source::File(id),
                 (None, None) => return Err(missing(&file, "file_data")),
@@ -184,7 +183,7 @@ fn part(part: &Value<'_>) -> Result<Part, Error> {
             Part::Document { source, name: kept(&file, "filename")?, context: None, citations: None, cache }
         }
         "document_url" => {
-            let source = source(&need(part, "document_url")?);
+            let source = Source::at(&need(part, "document_url")?);
             Part::Document { source, name: kept(part, "document_name")?, context: None, citations: None, cache }
         }
         "input_audio" => {
@@ -223,12 +222,4 @@ fn called(id: String, function: &Value<'_>, signature: Option<String>) -> Result
         signature,
         cache: None,
     })
-}
-
-/// What a URL says: a `data:` URL has the bytes in it.
-pub(super) fn source(url: &str) -> Source {
-    match data_url(url) {
-        Some((media_type, data)) => Source::Base64 { media_type: media_type.to_owned(), data: data.to_owned() },
-        None => Source::Url(url.to_owned()),
-    }
 }

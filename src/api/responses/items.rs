@@ -3,7 +3,6 @@
 use super::answer::citations;
 use super::thinking;
 use super::wire::{joined, kept, named, need, object};
-use crate::base64::data_url;
 use crate::chat::{Losses, Part, Role, Source, Turn};
 use crate::error::Error;
 use crate::json::{Raw, Value};
@@ -166,7 +165,7 @@ fn part(part: &Value<'_>) -> Result<Option<Part>, Error> {
         "refusal" => Part::Refusal { text: need(part, "refusal")?.into_owned() },
         "input_image" => {
             let source = match (part.get("image_url"), kept(part, "file_id")?) {
-                (Some(url), _) => source(&url.text().ok_or_else(|| url.wrong("a string"))?),
+                (Some(url), _) => Source::at(&url.text().ok_or_else(|| url.wrong("a string"))?),
                 (None, Some(id)) => Source::File(id),
                 (None, None) => return Err(super::wire::missing(part, "image_url")),
             };
@@ -176,11 +175,11 @@ fn part(part: &Value<'_>) -> Result<Option<Part>, Error> {
         }
         "input_file" => {
             let source = match (part.string("file_data")?, kept(part, "file_url")?, kept(part, "file_id")?) {
-                (Some(data), ..) if data.starts_with("data:") => source(&data),
+                (Some(data), ..) if data.starts_with("data:") => Source::at(&data),
                 (Some(data), ..) => {
                     Source::Base64 { media_type: "application/pdf".to_owned(), data: data.into_owned() }
                 }
-                (_, Some(url), _) => Source::Url(url),
+                (_, Some(url), _) => Source::at(&url),
                 (.., Some(id)) => Source::File(id),
                 _ => return Err(super::wire::missing(part, "file_data")),
             };
@@ -196,11 +195,4 @@ fn part(part: &Value<'_>) -> Result<Option<Part>, Error> {
         },
         _ => return Ok(None),
     }))
-}
-
-fn source(url: &str) -> Source {
-    match data_url(url) {
-        Some((media_type, data)) => Source::Base64 { media_type: media_type.to_owned(), data: data.to_owned() },
-        None => Source::Url(url.to_owned()),
-    }
 }
