@@ -1,5 +1,6 @@
 //! YAML as Envoy reads it, which decides by itself what a plain word is: `yes` is true, `0.5` is text until a field of a
-//! number takes it, whole numbers beyond 32 bits are text.
+//! number takes it, whole numbers beyond 32 bits are text. A field's name is what is written, and a field whose name has the
+//! tag `!ignore` is not there.
 
 use crate::tree::{MAX_DEPTH, MAX_VALUES, Member, Node, Place, Value};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
@@ -63,7 +64,13 @@ struct Open {
 
 enum Kind {
     List(Vec<Node>),
-    Map { members: Vec<Member>, name: Option<(String, Place)> },
+    Map { members: Vec<Member>, name: Option<Name> },
+}
+
+struct Name {
+    text: String,
+    at: Place,
+    ignored: bool,
 }
 
 impl Loader<'_> {
@@ -105,12 +112,11 @@ impl Loader<'_> {
             Some(Kind::List(items)) => items.push(node),
             Some(Kind::Map { members, name }) => match name.take() {
                 None => match node.value {
-                    Value::Text { text, .. } => *name = Some((text, node.at)),
-                    Value::Number(text) => *name = Some((text, node.at)),
-                    Value::Bool(truth) => *name = Some((truth.to_string(), node.at)),
+                    Value::Text { text, .. } => *name = Some(Name { text, at: node.at, ignored: false }),
                     _ => self.fail(node.at, "is no name of a field"),
                 },
-                Some((name, at)) => {
+                Some(Name { ignored: true, .. }) => {}
+                Some(Name { text: name, at, .. }) => {
                     if members.iter().any(|member| member.name == name) {
                         self.twice.push((at, name.clone()));
                     }
@@ -142,12 +148,20 @@ impl Loader<'_> {
     fn take(&mut self, event: Event<'_>, span: Span) {
         let at = place(span.start.line(), span.start.col());
         match event {
-            Event::Scalar(text, style, anchor, _) => {
-                let value = match style {
-                    ScalarStyle::Plain => plain(&text),
+            Event::Scalar(text, style, anchor, tag) => {
+                let is_name = matches!(self.open.last().map(|open| &open.kind), Some(Kind::Map { name: None, .. }));
+                let value = match (style, is_name) {
+                    (ScalarStyle::Plain, false) => plain(&text),
+                    (ScalarStyle::Plain, true) if matches!(plain(&text), Value::Null) => {
+                        Value::Text { text: "null".to_owned(), block: None }
+                    }
                     _ => Value::Text { text: text.into_owned(), block: self.block(style, at) },
                 };
                 self.put(Node { at, value }, anchor, 0);
+                let ignored = is_name && tag.is_some_and(|tag| tag.handle == "!" && tag.suffix == "ignore");
+                if let Some(Kind::Map { name: Some(name), .. }) = self.open.last_mut().map(|open| &mut open.kind) {
+                    name.ignored |= ignored;
+                }
             }
             Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
                 Some((node, weight)) => {
@@ -219,6 +233,8 @@ mod tests {
             ("[yes, No, TRUE, on, yEs, tRUE]", r#"[true,false,true,true,"yEs","tRUE"]"#),
             ("[null, ~, '', \"1\", 2026-01-15]", r#"[null,null,"","1","2026-01-15"]"#),
             ("{1: a, true: b}", r#"{"1":"a","true":"b"}"#),
+            ("{no: a, 010: b, TRUE: c, ~: d, '': e}", r#"{"no":"a","010":"b","TRUE":"c","null":"d","":"e"}"#),
+            ("{!ignore a: &x {b: 1}, c: *x}", r#"{"c":{"b":1}}"#),
             ("a: &x {b: 1}\nc: *x\n", r#"{"a":{"b":1},"c":{"b":1}}"#),
             ("a: |\n  x\n  y\n", r#"{"a":"x\ny\n"}"#),
             ("a: 1\n---\nb: 2\n", r#"{"a":1} {"b":2}"#),

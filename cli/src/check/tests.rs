@@ -178,6 +178,13 @@ fn the_document_may_be_json_text_or_stand_by_itself() {
 }
 
 #[test]
+fn a_name_that_envoy_takes_as_it_is_written_is_taken_so() {
+    let text = "!ignore shared: &no {api: openai}\nrole: gateway\nproviders: {no: *no}\nmodels: [{name: m, targets: [{provider: NAME}]}]\n";
+    assert!(lines("a.yaml", &text.replace("NAME", "'no'")).is_empty());
+    assert!(lines("a.yaml", &text.replace("NAME", "'false'"))[0].contains("no provider \"false\""));
+}
+
+#[test]
 fn a_configuration_of_another_type_is_a_problem() {
     for (configuration, expected) in [
         ("{\"@type\": x/google.protobuf.BytesValue, value: aGk=}", "must be a google.protobuf.Struct"),
