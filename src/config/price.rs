@@ -30,11 +30,12 @@ impl<'v> Reader<'v> {
         }
         match PriceList::new(&written) {
             Ok(list) => list,
-            Err(wrong) => {
+            // A target whose price has a mistake is not told to have none.
+            Err((list, wrong)) => {
                 for (path, message) in wrong {
                     self.told(join("prices", &path), message);
                 }
-                PriceList::default()
+                list
             }
         }
     }

@@ -129,6 +129,22 @@ fn problems_of_consumers_name_the_field_as_it_is_written() {
 }
 
 #[test]
+fn a_price_with_a_mistake_is_still_one() {
+    let rates = |input: &str| json!({"input": input, "output": 1});
+    for (input, expected) in [
+        ("-1", vec!["prices.*.input: must not be negative"]),
+        ("1e-10", vec!["prices.*.input: has more than nine digits after the point"]),
+        ("1", vec![]),
+    ] {
+        let found = problems(|d| {
+            d["prices"] = json!({"*": rates(input)});
+            d["limits"] = json!([{"name": "month", "unit": "usd", "amount": 5, "window": "1mo"}]);
+        });
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
 fn limits_are_the_fleets_where_there_is_a_store() {
     use crate::quota::{Down, Store};
     let mut document = good();

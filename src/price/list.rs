@@ -38,8 +38,8 @@ pub struct PriceList {
 }
 
 impl PriceList {
-    /// Checks all; what is wrong is told all at once.
-    pub fn new(written: &[Written]) -> Result<Self, Vec<Wrong>> {
+    /// Checks all; what is wrong is told all at once, with the list as far as it goes.
+    pub fn new(written: &[Written]) -> Result<Self, (Self, Vec<Wrong>)> {
         let mut list = Self::default();
         let mut wrong = Vec::new();
         for entry in written {
@@ -55,7 +55,7 @@ impl PriceList {
                 bad("is there already");
             }
         }
-        if wrong.is_empty() { Ok(list) } else { Err(wrong) }
+        if wrong.is_empty() { Ok(list) } else { Err((list, wrong)) }
     }
 
     /// `false`: it is there already.

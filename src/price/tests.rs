@@ -22,7 +22,7 @@ fn price(of: &[(&str, &str)], tiers: Vec<Tier>) -> Price {
 fn wrong(list: &[Written]) -> Vec<String> {
     match PriceList::new(list) {
         Ok(_) => Vec::new(),
-        Err(all) => all.into_iter().map(|(path, message)| format!("{path}: {message}")).collect(),
+        Err((_, all)) => all.into_iter().map(|(path, message)| format!("{path}: {message}")).collect(),
     }
 }
 
