@@ -158,11 +158,12 @@ impl<'v> Reader<'v> {
             regions: self.texts_in(node, "regions"),
             ..Written::default()
         };
-        match written.read("authentication.sources") {
+        match written.read("") {
             Ok(consumer) => Some(consumer),
             Err(wrong) => {
-                for (_, message) in wrong {
-                    self.problem(node, format_args!("{message}"));
+                for (path, message) in wrong {
+                    let path = path.replace(".targets", ".target_models");
+                    self.problem_at(node, path.trim_start_matches('.'), format_args!("{message}"));
                 }
                 None
             }

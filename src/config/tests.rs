@@ -129,6 +129,19 @@ fn problems_of_consumers_name_the_field_as_it_is_written() {
 }
 
 #[test]
+fn what_is_wrong_with_an_unlisted_caller_names_its_field() {
+    let found = problems(|d| {
+        let unlisted = json!({"team": " x", "labels": {"l": ""}, "target_models": ["a**"]});
+        d["authentication"] = json!({"sources": [{"jwt": {"unlisted": unlisted}}]});
+    });
+    let mut paths: Vec<&str> = found.iter().map(|problem| problem.split(": ").next().unwrap()).collect();
+    paths.sort_unstable();
+    let expected =
+        ["labels.l", "target_models[0]", "team"].map(|field| format!("authentication.sources[0].jwt.unlisted.{field}"));
+    assert_eq!(paths, expected, "{found:?}");
+}
+
+#[test]
 fn a_price_with_a_mistake_is_still_one() {
     let rates = |input: &str| json!({"input": input, "output": 1});
     for (input, expected) in [
