@@ -209,7 +209,7 @@ impl<'v> Reader<'v> {
     fn when(&mut self, node: &'v Node) -> Option<When> {
         self.fields(node, &["model", "consumer", "team", "tier"])?;
         let models = node.get("model").and_then(|list| self.all_texts(list));
-        for model in models.iter().flatten().filter(|model| model.trim_end_matches('*').contains('*')) {
+        for model in models.iter().flatten().filter(|model| !Pattern::may_be(model)) {
             self.problem_at(node, "model", format_args!("\"{model}\" may have one \"*\", at its end"));
         }
         Some(When {

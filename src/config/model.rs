@@ -60,7 +60,7 @@ impl<'v> Reader<'v> {
             },
         };
         let name = name?;
-        if name.trim_end_matches('*').contains('*') || name.ends_with("**") {
+        if !Pattern::may_be(name) {
             self.problem_at(node, "name", format_args!("may have one \"*\", at its end"));
         }
         Some(Model {

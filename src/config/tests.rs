@@ -253,6 +253,11 @@ fn every_mistake_is_told_with_its_path() {
         (|d| d["models"][0]["strategy"] = json!("fast"), "models[0].strategy: no such value \"fast\""),
         (|d| d["models"][1]["name"] = json!("gpt-4o"), "models[1].name: \"gpt-4o\" is there already"),
         (|d| d["models"][0]["name"] = json!("a*b"), "models[0].name: may have one \"*\", at its end"),
+        (|d| d["models"][0]["name"] = json!("a**"), "models[0].name: may have one \"*\", at its end"),
+        (
+            |d| d["limits"] = json!([{"name": "l", "unit": "requests", "amount": 1, "when": {"model": ["gpt-**"]}}]),
+            "limits[0].when.model: \"gpt-**\" may have one \"*\", at its end",
+        ),
         (|d| d["models"] = json!([]), "models: must not be empty"),
         (|d| d["models"][0]["targets"] = json!([]), "models[0].targets: must not be empty"),
         (|d| d["models"] = json!("x"), "models: must be a list, not a string"),

@@ -317,7 +317,7 @@ impl Check {
     fn patterns(&mut self, path: &At<'_>, texts: Option<&[String]>) -> Option<Vec<Pattern>> {
         let texts = self.texts(path, texts)?;
         for (at, text) in texts.iter().enumerate() {
-            if text.trim_end_matches('*').contains('*') || text.ends_with("**") {
+            if !Pattern::may_be(text) {
                 self.wrong(&path.nth(at), "may have one \"*\", at its end");
             }
         }

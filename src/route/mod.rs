@@ -45,6 +45,11 @@ impl Pattern {
         }
     }
 
+    /// Whether it has no `*` but one at its end.
+    pub fn may_be(text: &str) -> bool {
+        !text.strip_suffix('*').unwrap_or(text).contains('*')
+    }
+
     /// How well `name` fits: the more bytes are named the better, exactly best. `None`: not at all.
     fn fit(&self, name: &str) -> Option<usize> {
         match self {
