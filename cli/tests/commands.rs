@@ -122,6 +122,14 @@ fn nothing_of_a_secret_is_in_an_error() {
         assert!(!ran.err.contains("sk-") && !ran.err.contains("sk 1") && !ran.err.contains(SEAL_KEY), "{}", ran.err);
     }
     assert_eq!(sluice(&["seal"], "sk-1", &[]).status, 2);
+    // A key in the place of a variable's name.
+    let text = "role: gateway\nproviders: {openai: {api: openai, auth: {env: sk-1}}}\nmodels: [{name: m, targets: [{provider: openai}]}]\n";
+    for (option, status) in [("--env", 1), ("--quiet", 0)] {
+        let ran = sluice(&["check", option, "-"], text, &[]);
+        let told =
+            ran.out.contains("providers.openai.auth.env: the environment variable that is named here is not set");
+        assert!(ran.status == status && told && !ran.out.contains("sk-1"), "{}", ran.out);
+    }
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl<'v> Reader<'v> {
             Some(_) => "is empty",
             None => "is not set, or vm_config.environment_variables does not pass it on",
         };
-        self.problem(node, format_args!("the environment variable {name} {wrong}"));
+        self.problem(node, format_args!("the environment variable {} {wrong}", shown(name)));
         None
     }
 
@@ -82,6 +82,11 @@ impl<'v> Reader<'v> {
             self.text(name);
         }
     }
+}
+
+/// What is told of a variable that is not there: with small letters it may be a key, put where a variable's name belongs.
+pub fn shown(name: &str) -> &str {
+    if name.bytes().any(|b| b.is_ascii_lowercase()) { "that is named here" } else { name }
 }
 
 fn header_safe(value: &Secret) -> bool {

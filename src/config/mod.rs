@@ -15,7 +15,7 @@ mod store;
 mod structure;
 mod suggest;
 
-pub use auth::SEAL_KEY;
+pub use auth::{SEAL_KEY, shown};
 
 use crate::consumer::Consumers;
 use crate::error::Kind;

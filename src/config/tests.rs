@@ -492,6 +492,9 @@ fn a_key_is_never_part_of_a_problem_or_of_debug_output() {
     document["providers"]["openai"]["auth"] = json!({"value": "sk-secret with space"});
     let problems = load(document.to_string().as_bytes(), &env).unwrap_err();
     assert!(!format!("{problems:?}").contains("sk-secret"));
+    document["providers"]["openai"]["auth"] = json!({"env": "sk-secret"});
+    let problems = load(document.to_string().as_bytes(), &env).unwrap_err();
+    assert!(problems[0].message.starts_with("the environment variable that is named here is not set"), "{problems:?}");
     assert!(!format!("{:?}", policy(&good())).contains("gsk"));
 }
 

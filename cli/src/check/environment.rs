@@ -3,7 +3,7 @@
 use super::find::Found;
 use super::{Strictness, is_plain};
 use crate::tree::{Node, Value};
-use sluice::config::SEAL_KEY;
+use sluice::config::{SEAL_KEY, shown};
 use sluice::secret::{SealKey, Unsealable, open};
 
 /// In the place of a value that is not known here: what a key may be, and what the key of sealed values may be.
@@ -78,6 +78,7 @@ impl<'n> Environment<'n> {
             ] {
                 let Some(name) = name.filter(|name| self.is_unknown(name)) else { continue };
                 let path = format!("{}.{field}", path.join("."));
+                let name = shown(&name);
                 warnings
                     .push((path, format!("the environment variable {name} is not set here: its value is not checked")));
             }
