@@ -1,10 +1,11 @@
 //! `authentication` and `consumers`.
 
-use super::{entries, object, patterns, refer, said, texts};
+use super::{any_case, object, refer, said};
 use serde_json::{Map, Value, json};
 use sluice::consumer::KEY_HEADERS;
 
 const MAX_NAME: usize = 128;
+const MAX_EACH: usize = 100;
 
 pub fn definitions() -> Map<String, Value> {
     let all = [
@@ -15,7 +16,13 @@ pub fn definitions() -> Map<String, Value> {
         ("consumer", consumer()),
         ("anonymous", anonymous()),
         ("key", key()),
-        ("name", json!({"type": "string", "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", "maxLength": MAX_NAME})),
+        (
+            "name",
+            json!({
+                "type": "string", "maxLength": MAX_NAME,
+                "pattern": "^[^\\s\\u0000-\\u001f\\u007f-\\u009f]([^\\u0000-\\u001f\\u007f-\\u009f]*[^\\s\\u0000-\\u001f\\u007f-\\u009f])?$",
+            }),
+        ),
         ("digest", json!({"type": "string", "pattern": "^[0-9A-Fa-f]{64}$"})),
         (
             "moment",
@@ -35,7 +42,7 @@ fn authentication() -> Value {
                 "sources",
                 said(
                     "Asked in order; the first that knows the caller decides. Absent: keys.",
-                    entries(refer("source")),
+                    each(refer("source"), 16),
                 ),
             ),
             ("anonymous", said("What callers are who present nothing; absent: refused.", refer("anonymous"))),
@@ -49,7 +56,7 @@ fn source() -> Value {
         vec![
             ("key", said("A key in this header alone.", json!({"enum": KEY_HEADERS}))),
             ("jwt", said("Claims of a token that Envoy's jwt_authn verified.", refer("claims"))),
-            ("header", said("A header that a trusted hop sets.", refer("text"))),
+            ("header", said("A header that a trusted hop sets.", header())),
         ],
         &[],
     );
@@ -72,7 +79,33 @@ fn claims() -> Value {
 }
 
 fn claim() -> Value {
-    json!({"anyOf": [refer("text"), texts()], "description": "org.team, or a list where a name has a dot itself."})
+    let path = "^[^.\\u0000-\\u001f\\u007f-\\u009f]+(\\.[^.\\u0000-\\u001f\\u007f-\\u009f]+){0,7}$";
+    json!({
+        "anyOf": [{"type": "string", "pattern": path}, each(refer("text"), 8)],
+        "description": "org.team, or a list where a name has a dot itself.",
+    })
+}
+
+/// Of a name that a hop tells: those of credentials and of the gateway mean something else.
+fn header() -> Value {
+    let taken: Vec<String> = KEY_HEADERS.iter().map(|name| any_case(name)).collect();
+    let taken = format!("^({}|{}.*)$", taken.join("|"), any_case("x-sluice-"));
+    json!({
+        "type": "string", "pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "maxLength": MAX_NAME, "not": {"pattern": taken},
+    })
+}
+
+/// Names, or the beginnings of some.
+fn patterns() -> Value {
+    each(json!({"allOf": [refer("name"), refer("pattern")]}), MAX_EACH)
+}
+
+fn names() -> Value {
+    each(refer("name"), MAX_EACH)
+}
+
+fn each(items: Value, most: usize) -> Value {
+    json!({"type": "array", "minItems": 1, "maxItems": most, "items": items})
 }
 
 /// What there is of a consumer without a name.
@@ -82,11 +115,17 @@ fn who() -> Vec<(&'static str, Value)> {
         ("tier", said("Limits go by it.", refer("name"))),
         (
             "labels",
-            said("For limits by `label:NAME`.", json!({"type": "object", "additionalProperties": refer("name")})),
+            said(
+                "For limits by `label:NAME`.",
+                json!({
+                    "type": "object", "maxProperties": MAX_EACH, "propertyNames": refer("name"),
+                    "additionalProperties": refer("name"),
+                }),
+            ),
         ),
         ("models", said("What may be asked for, `*` at the end allowed; absent: all.", patterns())),
         ("target_models", said("The providers' models that may serve; absent: all.", patterns())),
-        ("regions", said("Where a target may compute; absent: anywhere.", texts())),
+        ("regions", said("Where a target may compute; absent: anywhere.", names())),
     ]
 }
 
@@ -106,10 +145,22 @@ fn consumer() -> Value {
         ("key_sha256", said("The SHA-256 of the key, as `sluice key` prints it.", refer("digest"))),
         (
             "keys",
-            said("Several keys, so that a new one can be handed out before the old one ends.", entries(refer("key"))),
+            said(
+                "Several keys, so that a new one can be handed out before the old one ends.",
+                each(refer("key"), MAX_EACH),
+            ),
         ),
-        ("subjects", said("What a token's claim says that names it; absent: its name.", texts())),
-        ("peers", said("URIs of certificates, or up to a `/` with `*` after it.", texts())),
+        ("subjects", said("What a token's claim says that names it; absent: its name.", names())),
+        (
+            "peers",
+            said(
+                "URIs of certificates, or up to a `/` with `*` after it.",
+                each(
+                    json!({"type": "string", "pattern": "^[!-)+-~]*://[!-)+-~]*[!-)+-.0-~]([!-)+-~]*|[!-)+-~]*/\\*)$"}),
+                    MAX_EACH,
+                ),
+            ),
+        ),
         (
             "limits",
             said(

@@ -1,8 +1,9 @@
 //! `limits` and `prices`.
 
-use super::{entries, object, patterns, refer, said, texts};
+use super::{any_case, entries, object, patterns, refer, said, texts};
 use serde_json::{Map, Value, json};
 use sluice::price::{PER_REQUEST, RATES};
+use sluice::provider::CLIENT_CREDENTIALS;
 use sluice::quota::Unit;
 
 pub fn definitions() -> Map<String, Value> {
@@ -14,7 +15,7 @@ pub fn definitions() -> Map<String, Value> {
             json!({
                 "description": "USD, with at most nine digits after the point; a long one as a string.",
                 "anyOf": [
-                    {"type": "number", "minimum": 0},
+                    {"type": "number", "minimum": 0, "maximum": 1_000_000_000},
                     {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?([eE][+-]?[0-9]+)?$"},
                 ],
             }),
@@ -35,11 +36,20 @@ fn store() -> Value {
             ("cluster", said("The Envoy cluster by which Redis is reached.", refer("text"))),
             (
                 "prefix",
-                said("Before every key.", json!({"type": "string", "pattern": "^[^{}]{0,64}$", "default": "sluice:"})),
+                said(
+                    "Before every key.",
+                    json!({"type": "string", "pattern": "^[^{}\\u0000-\\u001f\\u007f-\\u009f]{1,64}$", "default": "sluice:"}),
+                ),
             ),
-            ("username", said("Of Redis's AUTH.", json!({"type": "string"}))),
+            ("username", said("Of Redis's AUTH.", refer("text"))),
             ("auth", said("The password of Redis's AUTH; `sluice seal --provider store.redis` seals it.", auth)),
-            ("timeout", said("How long Redis may take: 10ms to 10s.", refer("duration"))),
+            (
+                "timeout",
+                said(
+                    "How long Redis may take: 10ms to 10s.",
+                    json!({"type": "string", "pattern": "^0*([1-9][0-9]{1,3}ms|10000ms|[1-9]s|10s)$", "default": "1s"}),
+                ),
+            ),
             (
                 "down",
                 said(
@@ -51,8 +61,7 @@ fn store() -> Value {
         &["cluster"],
     );
     if let Value::Object(members) = &mut redis {
-        let named = json!({"required": ["username"], "properties": {"username": {"minLength": 1}}});
-        members.insert("if".to_owned(), named);
+        members.insert("if".to_owned(), json!({"required": ["username"]}));
         members.insert("then".to_owned(), json!({"required": ["auth"]}));
     }
     object(vec![("redis", said("One Redis for all Envoys that use it.", redis))], &["redis"])
@@ -61,9 +70,11 @@ fn store() -> Value {
 /// `by`: it may be counted by something; a consumer's own is counted by the consumer.
 fn limit(by: bool) -> Value {
     let units: Vec<&str> = Unit::ALL.iter().map(|unit| unit.name()).collect();
+    let taken: Vec<String> = CLIENT_CREDENTIALS.iter().map(|name| any_case(name)).collect();
     let dimension = json!({"anyOf": [
         {"enum": ["consumer", "team", "tier", "model", "provider"]},
-        {"type": "string", "pattern": "^(label|header):."},
+        {"type": "string", "pattern": "^label:."},
+        {"type": "string", "pattern": "^header:[!-~]+$", "not": {"pattern": format!("^header:({})$", taken.join("|"))}},
     ]});
     let when = object(
         vec![
@@ -90,14 +101,14 @@ fn limit(by: bool) -> Value {
             "window",
             said(
                 "A calendar window in UTC, or none: a total.",
-                json!({"type": "string", "pattern": "^(none|[0-9]+(s|m|h|d|mo))$", "examples": ["1s", "1m", "1h", "1d", "1mo", "none"]}),
+                json!({"type": "string", "pattern": "^(none|0*([1-9][0-9]{0,4}|100000)(s|m|h|d|mo))$", "examples": ["1s", "1m", "1h", "1d", "1mo", "none"]}),
             ),
         ),
         (
             "sliding",
             said(
                 "In the place of `window`: the last so long.",
-                json!({"type": "string", "pattern": "^[0-9]+(s|m|h|d)$", "examples": ["60s", "5m", "1h", "1d"]}),
+                json!({"type": "string", "pattern": "^0*([1-9][0-9]{0,4}|100000)(s|m|h|d)$", "examples": ["60s", "5m", "1h", "1d"]}),
             ),
         ),
         ("store", said("Where it is counted.", json!({"enum": ["redis", "local"]}))),
@@ -123,11 +134,16 @@ fn limit(by: bool) -> Value {
     }
     let mut schema = object(fields, &["name", "unit", "amount"]);
     if let Value::Object(members) = &mut schema {
+        // Nothing at all is no amount, and a billionth is counted exactly to 2^53.
+        let some = json!({"anyOf": [
+            {"type": "number", "exclusiveMinimum": 0, "maximum": 9_007_199.254_740_992},
+            {"type": "string", "pattern": "^[0-9.]*[1-9]"},
+        ]});
         let unit = |name: &str| json!({"required": ["unit"], "properties": {"unit": {"const": name}}});
         members.insert(
             "allOf".to_owned(),
             json!([
-                {"if": unit("usd"), "then": {"properties": {"amount": refer("dollars")}}, "else": {"properties": {"amount": refer("count")}}},
+                {"if": unit("usd"), "then": {"properties": {"amount": {"allOf": [refer("dollars"), some]}}}, "else": {"properties": {"amount": refer("count")}}},
                 {"if": unit("concurrent"), "then": {"not": {"anyOf": [{"required": ["window"]}, {"required": ["sliding"]}]}}},
                 {"not": {"required": ["window", "sliding"]}},
                 {"not": {"required": ["sliding", "store"], "properties": {"store": {"const": "redis"}}}},

@@ -240,6 +240,12 @@ fn object(fields: Vec<(&str, Value)>, required: &[&str]) -> Value {
     json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
 }
 
+/// A pattern for a word in small or large letters.
+fn any_case(word: &str) -> String {
+    let both = |letter: char| format!("[{}{letter}]", letter.to_ascii_uppercase());
+    word.chars().map(|c| if c.is_ascii_lowercase() { both(c) } else { c.to_string() }).collect()
+}
+
 /// A list that is not empty.
 fn entries(items: Value) -> Value {
     json!({"type": "array", "minItems": 1, "maxItems": MAX_ENTRIES, "items": items})

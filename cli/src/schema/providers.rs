@@ -1,6 +1,6 @@
 //! `providers`.
 
-use super::{entries, object, refer, said};
+use super::{any_case, entries, object, refer, said};
 use serde_json::{Map, Value, json};
 use sluice::api::APIS;
 use sluice::provider::{Kind, PROVIDERS};
@@ -13,6 +13,7 @@ pub fn definitions() -> Map<String, Value> {
 fn provider() -> Value {
     let kinds: Vec<&str> = PROVIDERS.iter().map(|kind| kind.name).collect();
     let apis: Vec<&str> = APIS.iter().map(|api| api.name()).collect();
+    let reserved = ["host", "content-length", "transfer-encoding", "connection", "content-type"].map(any_case);
     let mut fields = vec![
         (
             "api",
@@ -51,7 +52,7 @@ fn provider() -> Value {
                     "maxProperties": sluice::config::MAX_ENTRIES,
                     "propertyNames": {
                         "pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
-                        "not": {"pattern": "^([Hh][Oo][Ss][Tt]|[Cc][Oo][Nn][Tt][Ee][Nn][Tt]-([Ll][Ee][Nn][Gg][Tt][Hh]|[Tt][Yy][Pp][Ee])|[Tt][Rr][Aa][Nn][Ss][Ff][Ee][Rr]-[Ee][Nn][Cc][Oo][Dd][Ii][Nn][Gg]|[Cc][Oo][Nn][Nn][Ee][Cc][Tt][Ii][Oo][Nn]|[Xx]-[Ss][Ll][Uu][Ii][Cc][Ee]-.*)$"},
+                        "not": {"pattern": format!("^({}|{}.*)$", reserved.join("|"), any_case("x-sluice-"))},
                     },
                     "additionalProperties": refer("text"),
                 }),
