@@ -1,8 +1,10 @@
-//! Whether the Envoy around a configuration has what it needs. All of it is a warning: clusters may come from elsewhere.
+//! Whether a configuration, and the Envoy around it, has what it needs. All of it is a warning: clusters may come from elsewhere.
 
 use super::find::{Filter, Found};
 use super::{Finding, Gateway, route};
 use crate::tree::Node;
+use sluice::limit::meet;
+use sluice::route::Pattern;
 use std::collections::BTreeMap;
 
 pub struct Target {
@@ -21,6 +23,7 @@ pub fn check(documents: &[Node], found: &[Found<'_>], gateways: &[Gateway<'_>], 
         settings(filter, findings);
     }
     for gateway in gateways {
+        idle_limits(gateway, findings);
         let Some(filter) = gateway.found.filter() else { continue };
         let needs_it = |filter: &&Filter<'_>| {
             filter.cluster.is_some() || filter.config.text_at(&["configuration", "value", "role"]) == Some("admin")
@@ -57,6 +60,25 @@ pub fn check(documents: &[Node], found: &[Found<'_>], gateways: &[Gateway<'_>], 
         if let Some(manager) = filter.manager {
             route::check(manager, gateway, &targets, findings);
         }
+    }
+}
+
+/// Limits that hold for no model there is: their names are most likely misspelt.
+fn idle_limits(gateway: &Gateway<'_>, findings: &mut Vec<Finding>) {
+    let mut check = |holder: &Node, path: &str| {
+        for (n, limit) in holder.get("limits").map(Node::items).unwrap_or_default().iter().enumerate() {
+            let Some(names) = limit.at(&["when", "model"]) else { continue };
+            let mut patterns = names.items().iter().filter_map(Node::text).map(Pattern::new);
+            if !patterns.any(|name| gateway.policy.models.iter().any(|model| meet(&name, &model.pattern))) {
+                let path = format!("{path}limits[{n}].when.model");
+                let message = "no entry of `models` fits: the limit holds for no call";
+                findings.push(Finding::warning(gateway.document.place(&path), path, message));
+            }
+        }
+    };
+    check(&gateway.document, "");
+    for (n, consumer) in gateway.document.get("consumers").map(Node::items).unwrap_or_default().iter().enumerate() {
+        check(consumer, &format!("consumers[{n}]."));
     }
 }
 

@@ -185,6 +185,20 @@ fn a_name_that_envoy_takes_as_it_is_written_is_taken_so() {
 }
 
 #[test]
+fn a_limit_that_holds_for_no_model_is_told() {
+    let text = "role: gateway\nproviders: {o: {api: openai}}\nmodels: [{name: gpt-4*, targets: [{provider: o}]}]\nlimits:\n- {name: l, unit: requests, amount: 1, when: {model: [MODEL]}}\nconsumers:\n- {name: c, limits: [{name: own, unit: requests, amount: 1, when: {model: [MODEL]}}]}\n";
+    for fits in ["gpt-4o", "gpt-*", "gpt-4*", "gpt-4.1*, other", "'*'"] {
+        assert_eq!(lines("a.yaml", &text.replace("MODEL", fits)), Vec::<String>::new(), "{fits}");
+    }
+    let found = lines("a.yaml", &text.replace("MODEL", "gtp-4*"));
+    let expected = "when.model: no entry of `models` fits: the limit holds for no call";
+    assert_eq!(
+        found,
+        [format!("5:47: warning: limits[0].{expected}"), format!("7:68: warning: consumers[0].limits[0].{expected}"),]
+    );
+}
+
+#[test]
 fn a_configuration_of_another_type_is_a_problem() {
     for (configuration, expected) in [
         ("{\"@type\": x/google.protobuf.BytesValue, value: aGk=}", "must be a google.protobuf.Struct"),
