@@ -36,12 +36,8 @@ pub fn report(file: &str, report: &Report, quiet: bool, strict: bool, out: &mut 
                 .replace("filter with the provider roles", "filters with the provider role"),
         ];
         let found: Vec<&str> = found.iter().filter(|text| !text.starts_with("no ")).map(String::as_str).collect();
-        out.push_str(&format!(
-            "{file}: {}: {}, {}\n",
-            found.join(", "),
-            counted(problems, "problem"),
-            counted(warnings, "warning")
-        ));
+        let found = if found.is_empty() { "no gateway".to_owned() } else { found.join(", ") };
+        out.push_str(&format!("{file}: {found}: {}, {}\n", counted(problems, "problem"), counted(warnings, "warning")));
     }
     problems > 0 || (strict && warnings > 0)
 }

@@ -144,6 +144,8 @@ fn a_check_ends_with_1_for_problems_and_with_strict_for_warnings() {
     assert!(!unset.out.contains("providers.openai"), "{}", unset.out);
     let set = [("OPENAI_API_KEY", "sk-1"), ("ANTHROPIC_API_KEY", "sk-2")];
     assert_eq!(sluice(&["check", "--strict", "envoy/envoy.yaml"], "", &set).status, 0);
+    let admin = sluice(&["check", "-"], "role: admin", &[]);
+    assert_eq!((admin.status, admin.out.as_str()), (0, "stdin: no gateway: no problems, no warnings\n"));
     let two = sluice(&["check", "--no-env", "envoy/envoy.yaml", "Cargo.toml", "nothing.yaml"], "", &[]);
     assert!(two.status == 1 && two.err.contains("nothing.yaml: "), "{}{}", two.out, two.err);
     for files in [["nothing.yaml", "envoy/envoy.yaml", "src"], ["envoy/envoy.yaml", "src", "nothing.yaml"]] {
