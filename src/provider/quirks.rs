@@ -225,7 +225,9 @@ impl Work<'_, '_> {
         let Some(value) = body.get(from) else { return };
         self.remove(&body, from);
         if body.get(to).is_none() {
-            self.set(&body, to, value.raw().as_bytes());
+            // To some servers 0 is no bound.
+            let raw = if value.count() == Some(0) && from != "seed" { "1" } else { value.raw() };
+            self.set(&body, to, raw.as_bytes());
         }
     }
 

@@ -107,7 +107,10 @@ impl Api for OpenAi {
     }
 
     fn plain_turns(&self, body: Value<'_>) -> Option<u64> {
-        plain::turns(body, &PLAIN, &["role", "content", "name"])
+        // What is no count to the gateway may be one to a server: reading the request refuses it.
+        let counted = |name: &&str| body.get(name).is_none_or(|number| number.count().is_some());
+        let known = ["n", "max_tokens", "max_completion_tokens"].iter().all(counted);
+        known.then(|| plain::turns(body, &PLAIN, &["role", "content", "name"])).flatten()
     }
 
     fn bound(&self, body: Value<'_>, model: &str, tokens: u64) -> Edit {

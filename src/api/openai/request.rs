@@ -54,7 +54,8 @@ pub(super) fn request(body: &Value<'_>) -> Result<Request, Error> {
         tools: tools(body)?,
         tool_choice: choice.as_ref().map(tool_choice).transpose()?,
         parallel_tools: body.boolean("parallel_tool_calls")?,
-        max_tokens: body.unsigned("max_completion_tokens")?.or(most),
+        // With both, a target of this API may believe either.
+        max_tokens: body.unsigned("max_completion_tokens")?.max(most),
         stop: stop(body)?,
         temperature: body.number("temperature")?,
         top_p: body.number("top_p")?,
