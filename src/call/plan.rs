@@ -9,7 +9,7 @@ use crate::consumer::Consumer;
 use crate::error::{Error, Fault, Kind};
 use crate::host::{Millis, Shared};
 use crate::http::Headers;
-use crate::json::{Body, Value, splice};
+use crate::json::{Body, Edit, Value, splice};
 use crate::provider::{Ask, Provider, Unsupported};
 use crate::route::{self, Cooldowns, Model, Target};
 use std::rc::Rc;
@@ -148,6 +148,9 @@ fn spliced(
         spliced.edits.extend(api.reform(body, chat.asked.form));
     }
     let mut losses = std::mem::take(&mut spliced.losses);
+    if ours(provider, body, chat.most.is_some(), &mut spliced.edits) {
+        losses.hint("extra", "which models serve, and how much they write, is the gateway's to say");
+    }
     let header = |name: &str| client.text(name).map(str::to_owned);
     let ask = Ask { api, model: wanted.model, stream: chat.stream, written: false, header: &header };
     let Some(adapt) = provider.adapter(&ask) else { return (spliced, losses) };
@@ -155,6 +158,32 @@ fn spliced(
     spliced.edits.extend(adapted.edits);
     losses.extend(adapted.losses);
     (spliced, losses)
+}
+
+/// Takes out of a client's body what would have another model serve, or more come back, than the gateway knows of; whether there is any.
+#[inline(never)]
+pub(super) fn ours(provider: &Provider, body: Value<'_>, bounded: bool, edits: &mut Vec<Edit>) -> bool {
+    let before = edits.len();
+    let mut remove = |name: &str| edits.extend(body.remove(name));
+    // OpenRouter and Anthropic go on to these by themselves.
+    if provider.unsupported != Some(Unsupported::Pass) {
+        remove("models");
+        remove("fallbacks");
+    }
+    // llama.cpp goes by it, not by `max_tokens`.
+    if bounded {
+        remove("n_predict");
+    }
+    // Ollama, as servers in Go do, takes a name in any case, and of two the later.
+    if provider.kind.name == "ollama" {
+        for (name, _) in body.members() {
+            let name = name.text();
+            if name.bytes().any(|byte| !byte.is_ascii() || byte.is_ascii_uppercase()) {
+                remove(&name);
+            }
+        }
+    }
+    edits.len() > before
 }
 
 /// Bytes of a request that is not read to bound what it comes to.

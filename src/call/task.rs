@@ -1,5 +1,6 @@
 //! Calls for something else than chat: their bodies, their targets, their answers.
 
+use super::plan::ours;
 use super::{Chat, Ready};
 use crate::api::{Api, Named, Spliced, Written};
 use crate::chat::{Losses, Usage};
@@ -122,6 +123,7 @@ impl Chat {
         }
         let parsed = Body::parse(&self.body)?;
         let mut edits = (format.rename)(parsed.value(), model);
+        ours(provider, parsed.value(), false, &mut edits);
         if let Some(adapt) = provider.kind.adapt_task {
             edits.extend(adapt(provider, format, parsed.value()));
         }
