@@ -403,8 +403,17 @@ fn a_request_says_the_same_in_every_api_or_the_loss_is_named() {
 
 // Answers.
 
-const USAGE: Usage =
-    Usage { input: 20, cached_input: 8, cache_write: 2, output: 9, reasoning: 0, audio_input: 0, audio_output: 0 };
+const USAGE: Usage = Usage {
+    input: 20,
+    cached_input: 8,
+    cache_write: 2,
+    output: 9,
+    reasoning: 0,
+    audio_input: 0,
+    audio_output: 0,
+    image_input: 0,
+    image_output: 0,
+};
 
 fn answer(finish: Finish, parts: Vec<Part>) -> Answer {
     let choices = vec![Choice { parts, finish: Some(finish), ..Choice::default() }];

@@ -15,6 +15,10 @@ pub struct Usage {
     pub audio_input: u64,
     /// Part of `output`: audio.
     pub audio_output: u64,
+    /// Part of `input`: images.
+    pub image_input: u64,
+    /// Part of `output`: images.
+    pub image_output: u64,
 }
 
 impl Usage {

@@ -55,9 +55,10 @@ enum Rate {
 }
 
 const INPUT: &[Rate] = &[Rate::Input, Rate::CachedInput, Rate::CacheWrite];
-const OUTPUT: &[Rate] = &[Rate::Output, Rate::Reasoning];
+/// A model that makes images does so unasked.
+const OUTPUT: &[Rate] = &[Rate::Output, Rate::Reasoning, Rate::ImageOutput];
 const MEDIA_INPUT: &[Rate] = &[Rate::AudioInput, Rate::ImageInput];
-const MEDIA_OUTPUT: &[Rate] = &[Rate::AudioOutput, Rate::ImageOutput];
+const MEDIA_OUTPUT: &[Rate] = &[Rate::AudioOutput];
 
 /// The rate that counts where the one at this place is not given.
 fn fallback(place: usize) -> usize {
@@ -97,13 +98,17 @@ impl Parts {
     /// taken first; a part that is larger than its whole is believed.
     fn of(usage: &Usage) -> Self {
         let mut parts = Self::default();
-        let mut input = usage.input.max(usage.cached_input).max(usage.cache_write).max(usage.audio_input);
-        let mut output = usage.output.max(usage.reasoning).max(usage.audio_output);
+        let mut input =
+            usage.input.max(usage.cached_input).max(usage.cache_write).max(usage.audio_input).max(usage.image_input);
+        let mut output = usage.output.max(usage.reasoning).max(usage.audio_output).max(usage.image_output);
         parts.take(&mut input, Rate::AudioInput, usage.audio_input);
         parts.take(&mut input, Rate::CacheWrite, usage.cache_write);
         parts.take(&mut input, Rate::CachedInput, usage.cached_input);
+        // An image that was read from the cache is as cheap as text from there.
+        parts.take(&mut input, Rate::ImageInput, usage.image_input);
         parts.take(&mut input, Rate::Input, u64::MAX);
         parts.take(&mut output, Rate::AudioOutput, usage.audio_output);
+        parts.take(&mut output, Rate::ImageOutput, usage.image_output);
         parts.take(&mut output, Rate::Reasoning, usage.reasoning);
         parts.take(&mut output, Rate::Output, u64::MAX);
         parts

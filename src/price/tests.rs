@@ -105,6 +105,8 @@ fn a_call_costs_its_tokens_by_type() {
             ("output", "15"),
             ("reasoning", "16"),
             ("audio_output", "80"),
+            ("image_input", "5"),
+            ("image_output", "30"),
             ("per_request", "0.005"),
         ],
         vec![],
@@ -117,9 +119,11 @@ fn a_call_costs_its_tokens_by_type() {
         output: 1_000,
         reasoning: 500,
         audio_output: 100,
+        image_input: 200,
+        image_output: 300,
     };
-    // 3000 × 3 + 4000 × 0.3 + 2000 × 3.75 + 1000 × 40 + 400 × 15 + 500 × 16 + 100 × 80 = 79700 millionths of a dollar
-    assert_eq!(price.cost(&usage), 79_700_000 + 5_000_000);
+    // 2800 × 3 + 200 × 5 + 4000 × 0.3 + 2000 × 3.75 + 1000 × 40 + 100 × 15 + 500 × 16 + 100 × 80 + 300 × 30 = 84600 millionths of a dollar
+    assert_eq!(price.cost(&usage), 84_600_000 + 5_000_000);
     assert_eq!(price.cost(&Usage::default()), 5_000_000);
 }
 
@@ -190,6 +194,8 @@ fn the_largest_numbers_saturate() {
         reasoning: u64::MAX,
         audio_input: u64::MAX,
         audio_output: u64::MAX,
+        image_input: u64::MAX,
+        image_output: u64::MAX,
     };
     assert_eq!(price.cost(&most), u64::MAX);
     assert_eq!(price.upper(u64::MAX, u64::MAX, true), u64::MAX);
@@ -232,6 +238,8 @@ fn no_call_costs_more_than_its_upper_bound() {
             output,
             reasoning: part(output, &mut next),
             audio_output: if media { part(output, &mut next) } else { 0 },
+            image_input: if media { part(input, &mut next) } else { 0 },
+            image_output: part(output, &mut next),
         };
         for price in &prices {
             let (cost, upper) = (price.cost(&usage), price.upper(most_input, most_output, media));
@@ -243,7 +251,7 @@ fn no_call_costs_more_than_its_upper_bound() {
 #[test]
 fn the_upper_bound_is_no_more_than_it_must_be() {
     let price = price(
-        &[("input", "1"), ("audio_input", "40"), ("image_output", "30"), ("output", "2"), ("per_request", "0.000001")],
+        &[("input", "1"), ("audio_input", "40"), ("audio_output", "30"), ("output", "2"), ("per_request", "0.000001")],
         vec![tier(100, &[("input", "3"), ("output", "4")])],
     );
     assert_eq!(price.upper(100, 10, false), 100 * 1_000 + 10 * 2_000 + 1_000);

@@ -41,6 +41,7 @@ pub static IMAGES: Format = Format {
     name: "openai-images",
     operation: Operation::Image,
     takes: at!("images/generations"),
+    usage: images,
     path: |_| Cow::Borrowed("/images/generations"),
     model: Some("dall-e-2"),
     ..BASE
@@ -50,6 +51,7 @@ pub static IMAGE_EDITS: Format = Format {
     name: "openai-image-edits",
     operation: Operation::Image,
     takes: at!("images/edits"),
+    usage: images,
     path: |_| Cow::Borrowed("/images/edits"),
     body: Shape::Form,
     model: Some("dall-e-2"),
@@ -97,6 +99,15 @@ fn usage(body: Value<'_>) -> Option<Usage> {
         output: output.unwrap_or(0),
         cached_input: detail("input_tokens_details", "cached_tokens"),
         audio_input: detail("input_token_details", "audio_tokens"),
+        image_input: detail("input_tokens_details", "image_tokens"),
+        image_output: detail("output_tokens_details", "image_tokens"),
         ..Usage::default()
     })
+}
+
+/// Of what came out older models do not say that it is images.
+fn images(body: Value<'_>) -> Option<Usage> {
+    let usage = usage(body)?;
+    let unsaid = body.at(&["usage", "output_tokens_details"]).is_none();
+    Some(if unsaid { Usage { image_output: usage.output, ..usage } } else { usage })
 }

@@ -90,7 +90,8 @@ impl Facts {
             // Of a stream that fails at once, some begin an answer and name the model.
             self.choices.retain(|choice| *choice != Choice::default());
         }
-        let mut usage = self.usage.unwrap_or_default();
+        // What images took is for prices: no client of another API is told.
+        let mut usage = Usage { image_input: 0, image_output: 0, ..self.usage.unwrap_or_default() };
         if to == "anthropic" {
             (usage.audio_input, usage.audio_output) = (0, 0);
             // An aggregator reports the same tokens as read and as written; here they add up.

@@ -8,8 +8,17 @@ use sluice::chat::{Answer, Choice, Event, Finish, Part, Usage};
 use sluice::error::{Error, Kind};
 use std::fmt::Write as _;
 
-pub const USAGE: Usage =
-    Usage { input: 20, cached_input: 8, cache_write: 2, output: 9, reasoning: 0, audio_input: 0, audio_output: 0 };
+pub const USAGE: Usage = Usage {
+    input: 20,
+    cached_input: 8,
+    cache_write: 2,
+    output: 9,
+    reasoning: 0,
+    audio_input: 0,
+    audio_output: 0,
+    image_input: 0,
+    image_output: 0,
+};
 
 pub fn answer(finish: Finish, parts: Vec<Part>) -> Answer {
     let choices = vec![Choice { parts, finish: Some(finish), ..Choice::default() }];

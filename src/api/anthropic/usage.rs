@@ -27,8 +27,7 @@ pub(super) fn read(said: Option<Value<'_>>, before: Option<chat::Usage>) -> Opti
         cache_write,
         output: count("output_tokens").unwrap_or(before.output),
         reasoning: within(&["output_tokens_details", "thinking_tokens"]).unwrap_or(before.reasoning),
-        audio_input: before.audio_input,
-        audio_output: before.audio_output,
+        ..before
     };
     // A summary of the turns before is charged for, and the sums leave it out; so they do with an advisor, which is another model.
     for step in said.get("iterations").iter().flat_map(Value::items) {

@@ -13,15 +13,17 @@ pub(super) fn read(body: &Value<'_>) -> Option<Usage> {
     let counted = ["promptTokenCount", "candidatesTokenCount", "totalTokenCount"];
     counted.into_iter().find_map(count)?;
     let some: &dyn Fn(&str) -> u64 = &|name| count(name).unwrap_or(0);
-    let audio = |name: &str| {
-        let spoken = |one: &Value<'_>| one.get("modality").is_some_and(|modality| modality.is("AUDIO"));
+    let media = |name: &str, kind: &str| {
+        let such = |one: &Value<'_>| one.get("modality").is_some_and(|modality| modality.is(kind));
         let mut all = 0_u64;
-        for one in each(&said, name).filter(spoken) {
+        for one in each(&said, name).filter(such) {
             all = all.saturating_add(one.get("tokenCount").and_then(|count| count.count()).unwrap_or(0));
         }
         all
     };
-    let audio: &dyn Fn(&str) -> u64 = &audio;
+    let media: &dyn Fn(&str, &str) -> u64 = &media;
+    let input: &dyn Fn(&str) -> u64 =
+        &|kind| media("promptTokensDetails", kind).saturating_add(media("toolUsePromptTokensDetails", kind));
     let thoughts = some("thoughtsTokenCount");
     Some(Usage {
         input: some("promptTokenCount").saturating_add(some("toolUsePromptTokenCount")),
@@ -29,8 +31,10 @@ pub(super) fn read(body: &Value<'_>) -> Option<Usage> {
         cache_write: 0,
         output: some("candidatesTokenCount").saturating_add(thoughts),
         reasoning: thoughts,
-        audio_input: audio("promptTokensDetails").saturating_add(audio("toolUsePromptTokensDetails")),
-        audio_output: audio("candidatesTokensDetails"),
+        audio_input: input("AUDIO"),
+        audio_output: media("candidatesTokensDetails", "AUDIO"),
+        image_input: input("IMAGE"),
+        image_output: media("candidatesTokensDetails", "IMAGE"),
     })
 }
 

@@ -254,5 +254,7 @@ pub(super) fn usage(body: &Value<'_>) -> Option<Usage> {
         reasoning: completion("reasoning_tokens"),
         audio_input: prompt("audio_tokens").unwrap_or_default(),
         audio_output: completion("audio_tokens"),
+        image_input: prompt("image_tokens").unwrap_or_default(),
+        image_output: completion("image_tokens"),
     })
 }

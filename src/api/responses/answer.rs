@@ -186,7 +186,6 @@ pub(super) fn usage(body: &Value<'_>) -> Option<Usage> {
         cache_write: count(&["input_tokens_details", "cache_write_tokens"]),
         output: count(&["output_tokens"]),
         reasoning: count(&["output_tokens_details", "reasoning_tokens"]),
-        audio_input: 0,
-        audio_output: 0,
+        ..Usage::default()
     })
 }

@@ -99,8 +99,7 @@ fn usage(counts: &Value) -> Option<Usage> {
         cache_write,
         output: sum("output_tokens"),
         reasoning: number(&counts["output_tokens_details"]["thinking_tokens"]),
-        audio_input: 0,
-        audio_output: 0,
+        ..Usage::default()
     })
 }
 

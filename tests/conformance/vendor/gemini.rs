@@ -72,10 +72,10 @@ fn usage(body: &Value) -> Option<Usage> {
     let from = &body["usageMetadata"];
     let counted = ["promptTokenCount", "candidatesTokenCount", "totalTokenCount"];
     counted.iter().find(|name| !from[**name].is_null())?;
-    let audio = |name: &str| {
+    let media = |name: &str, kind: &str| {
         list(&from[name])
             .iter()
-            .filter(|one| one["modality"] == "AUDIO")
+            .filter(|one| one["modality"] == kind)
             .map(|one| number(&one["tokenCount"]))
             .sum::<u64>()
     };
@@ -86,8 +86,10 @@ fn usage(body: &Value) -> Option<Usage> {
         cache_write: 0,
         output: number(&from["candidatesTokenCount"]) + thoughts,
         reasoning: thoughts,
-        audio_input: audio("promptTokensDetails") + audio("toolUsePromptTokensDetails"),
-        audio_output: audio("candidatesTokensDetails"),
+        audio_input: media("promptTokensDetails", "AUDIO") + media("toolUsePromptTokensDetails", "AUDIO"),
+        audio_output: media("candidatesTokensDetails", "AUDIO"),
+        image_input: media("promptTokensDetails", "IMAGE") + media("toolUsePromptTokensDetails", "IMAGE"),
+        image_output: media("candidatesTokensDetails", "IMAGE"),
     })
 }
 

@@ -127,6 +127,8 @@ fn usage(body: &Value) -> Option<Usage> {
         reasoning: number(&completion["reasoning_tokens"]),
         audio_input: number(&prompt["audio_tokens"]),
         audio_output: number(&completion["audio_tokens"]),
+        image_input: number(&prompt["image_tokens"]),
+        image_output: number(&completion["image_tokens"]),
     })
 }
 

@@ -88,8 +88,7 @@ fn usage(body: &Value) -> Option<Usage> {
         cache_write: number(&input["cache_write_tokens"]),
         output: number(&usage["output_tokens"]),
         reasoning: number(&output["reasoning_tokens"]),
-        audio_input: 0,
-        audio_output: 0,
+        ..Usage::default()
     })
 }
 
