@@ -133,12 +133,17 @@ impl Counter {
         starts.map(|start| window.over(start, piece)).max().unwrap_or(0)
     }
 
+    /// The lease, if the limit is the fleet's.
+    fn lent(&self) -> Option<&Lease> {
+        self.lease.as_ref().filter(|lease| lease.limit > 0)
+    }
+
     /// When it may make room for another, as far as its leases go: at any time (0) once the store knows all; what it was
     /// not told yet is kept for a day.
     pub fn leased(&self) -> Option<Millis> {
-        let mut leases = self.lease.iter().chain(&self.past).peekable();
+        let mut leases = self.lent().into_iter().chain(&self.past).peekable();
         leases.peek()?;
-        let drained = self.lease.is_some_and(|lease| lease.is_drained()) && self.held.all().is_empty();
+        let drained = self.lent().is_some_and(Lease::is_drained) && self.held.all().is_empty();
         if drained && !self.past.is_some_and(|past| past.owes()) {
             return Some(0);
         }
@@ -215,6 +220,9 @@ impl Counter {
         if let Some(known) = self.cells.all_mut().iter_mut().find(|known| known.start == cell) {
             known.used = known.used.saturating_sub(amount);
         }
+        if let Some(lease) = self.lease.as_mut().filter(|lease| lease.start == cell) {
+            lease.total = lease.total.saturating_sub(amount);
+        }
     }
 
     /// The thresholds, in percent, that are reached and were not reported in this window. A sliding window has no
@@ -234,7 +242,7 @@ impl Counter {
         if want > ceiling {
             return None;
         }
-        if self.lease.is_some_and(|lease| lease.is_spent(want)) {
+        if self.lent().is_some_and(|lease| lease.is_spent(want)) {
             return (moment.piece.end != Millis::MAX).then(|| moment.piece.end.saturating_sub(moment.now));
         }
         if self.used().saturating_add(want) <= ceiling {
@@ -260,7 +268,7 @@ impl Counter {
 
     /// How long until nothing of what was used or reserved counts: 0 if nothing does.
     pub fn reset(&self, window: Window, moment: &Moment) -> Millis {
-        let elsewhere = self.lease.is_some_and(|lease| lease.used > 0);
+        let elsewhere = self.lent().is_some_and(|lease| lease.used > 0);
         let over = if elsewhere { moment.piece.end } else { self.over(window, &moment.piece) };
         if over == Millis::MAX { 0 } else { over.saturating_sub(moment.now) }
     }

@@ -38,6 +38,7 @@ pub struct Lease {
     /// The window.
     pub start: Millis,
     pub end: Millis,
+    /// 0: it is not the fleet's for now.
     pub limit: u64,
     /// Settled here in this window; and what of it the store has confirmed.
     pub total: u64,
@@ -181,7 +182,7 @@ impl Lease {
         if self.pending.is_none() {
             // The second call within a while: more will come.
             self.size = if now < self.until { self.size.max(want).saturating_mul(2).min(self.limit) } else { 0 };
-            let need = taken.saturating_add(want).saturating_sub(self.ceil);
+            let need = taken.saturating_add(want).saturating_sub(self.ceil.max(self.total));
             self.begin(need, need.max(self.size), now);
         }
         self.message(slot, now)

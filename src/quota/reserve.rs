@@ -381,8 +381,12 @@ pub(super) fn hold(
     let amount = upper.of(rule.unit);
     let over = !rule.enforced() && !seat.counter.fits(amount, rule.amount);
     if rule.fleet().is_none() {
-        // It was the fleet's before the configuration changed.
-        seat.counter.lease = None;
+        // It was the fleet's before the configuration changed, and may be again: what was told must not be told twice.
+        match &mut seat.counter.lease {
+            Some(lease) if lease.total > 0 => lease.limit = 0,
+            lease => *lease = None,
+        }
+        seat.counter.past = None;
     }
     let (piece, mut due) = (seat.moment.piece, due(seat.moment.now, when.ttl));
     let cell = piece.start;

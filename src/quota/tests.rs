@@ -476,6 +476,39 @@ fn a_call_of_the_fleets_that_ends_after_its_window_is_told_for_its_own() {
     assert_eq!(quota.taken(&rule, rule.slot(&[]), NOW + 60_003), Some((1, 0)));
 }
 
+/// The configuration takes the store away and brings it back: a total would lose what was used twice over.
+#[test]
+fn a_limit_that_is_the_fleets_again_tells_only_what_was_not_told() {
+    let memory = Memory::with(1);
+    let quota = memory.quota();
+    let local = rule(Unit::Requests, Window::Total, 100);
+    let fleets = Rc::new(Rule { store: Store::Fleet(Down::Deny), ..Rule::clone(&local) });
+    let ask = |rule, now| {
+        let (asks, mut messages) = ([Ask { rule, slot: rule.slot(&[]) }], Vec::new());
+        (quota.reserve(&asks, &mut requests(1).into(), &at(now), &mut messages), messages)
+    };
+    let held = admit(&quota, &fleets, 3, NOW);
+    settle(&quota, held, 3, NOW + 1);
+    let mut told = Vec::new();
+    (0..quota.pages()).for_each(|page| quota.due(page, NOW + 60_000, &mut told));
+    let Message { slot, start, seq, total: 3, .. } = told[0] else { panic!("{told:?}") };
+    let answer = Answer { born: 5, seq, lease: 0, free: 97, share: 48, before: 0, used: 3 };
+    quota.answered(slot, start, &answer, NOW + 60_001).expect("it was asked for");
+    for now in [NOW + 60_002, NOW + 60_003] {
+        let (Reserved::Held(held), messages) = ask(&local, now) else { panic!("there is room") };
+        assert_eq!((settle(&quota, held, 1, now).left.is_none(), messages), (true, vec![]));
+    }
+    // What the store knows all of could be forgotten, if it were still the fleet's.
+    for other in 0..2 * WAYS {
+        let (asks, at) = ([Ask { rule: &local, slot: local.slot(&[("team", &other.to_string())]) }], at(NOW + 60_004));
+        assert!(matches!(quota.reserve(&asks, &mut requests(1).into(), &at, &mut Vec::new()), Reserved::Held(_)));
+    }
+    assert_eq!(quota.taken(&local, slot, NOW + 60_005), Some((5, 0)));
+    let (Reserved::Ask, messages) = ask(&fleets, NOW + 60_006) else { panic!("the store is asked") };
+    let Message { born, total, acked, have, need, .. } = messages[0];
+    assert_eq!((born, total, acked, have, need), (5, 5, 3, 0, 1));
+}
+
 /// The bytes, those bytes cut short, and those bytes with one changed.
 fn mutants(seed: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let cut = (0..=seed.len()).map(|len| seed[..len].to_vec());
