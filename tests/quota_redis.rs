@@ -162,6 +162,20 @@ fn counters_go_with_their_window() {
     assert!(redis.text(&["DBSIZE"]).starts_with(":1"), "the one without an end stays");
 }
 
+/// Whoever sends a new value of a header with each call must not fill Redis for good.
+#[test]
+fn a_counter_without_an_end_stays_only_once_anything_is_used() {
+    let Some(redis) = redis() else { return };
+    let left = |redis: &Redis| -> i64 {
+        let text = redis.text(&["PTTL", &format!("sluice:{{{:032x}}}:1000", 1)]);
+        text.split("\r\n").next().unwrap().trim_start_matches(':').parse().unwrap()
+    };
+    let first = redis.ask(&Message { need: 5, keep_ms: 0, ..message(1) }, "a");
+    assert!((1_700_000..=1_800_000).contains(&left(&redis)), "longer than the lease: {}", left(&redis));
+    redis.ask(&Message { born: first.born, total: 1, have: 4, keep_ms: 0, ..message(2) }, "a");
+    assert_eq!(left(&redis), -1);
+}
+
 #[test]
 fn numbers_are_exact_to_nine_million_dollars() {
     let Some(redis) = redis() else { return };

@@ -12,7 +12,7 @@
 --          8 want       granted as far as it is fair
 --          9 limit
 --         10 lease_ms   how long the lease is kept without a message
---         11 keep_ms    how long the counter is kept without a message; 0: for ever
+--         11 keep_ms    how long the counter is kept without a message; 0: for ever, once anything is used
 -- Replies  {born, seq, lease, free, share, before, used}
 --          seq above the message's: it came too late, and nothing was done. before and used: what was settled by all, before
 --          this message and with it; whoever's message passes a threshold tells of it.
@@ -120,5 +120,7 @@ check = math.min(check, expires)
 redis.call('HSET', key, 'born', whole(life), 'used', whole(used), 'leased', whole(leased), 'holders', whole(holders),
   'check', whole(check), me, table.concat({ whole(seq), whole(total), whole(lease), whole(expires), whole(before),
     whole(used) }, ' '))
+-- Clients may choose whom a counter is for.
+if used == 0 then keep_ms = lease_ms + REST_MS end
 if keep_ms > 0 then redis.call('PEXPIRE', key, whole(keep_ms)) else redis.call('PERSIST', key) end
 return { life, seq, lease, free - grant, fair, before, used }
