@@ -9,7 +9,7 @@ unexport CARGO_TARGET_DIR
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 WASM := target/wasm32-wasip1/release/sluice.wasm
 # The target is 921,600 bytes, which the module has outgrown with its formats and kinds of provider. Only ever lower this.
-SIZE_BUDGET := 1327000
+SIZE_BUDGET := 1326000
 # The tables of src/tokens: used where they lie, so each worker has them in memory once and nothing besides.
 VOCABULARY := 2782272
 VENV := .venv

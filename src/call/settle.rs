@@ -269,13 +269,15 @@ impl Call {
                 Work::Chat(chat) => {
                     let planned = chat.plan.get(last.planned);
                     provider = planned.and_then(|planned| self.target(chat, planned)).map(|target| target.provider);
-                    if let (Some(planned), Some(usage)) = (planned, self.used(chat, last)) {
+                    if let Some(planned) = planned {
+                        charged = self.used(chat, last);
+                        let usage = charged.unwrap_or_default();
                         amounts.input_tokens = usage.input;
                         amounts.output_tokens = usage.output;
                         let name = provider.and_then(|index| self.provider(index)).map(|provider| &*provider.name);
                         let price = self.policy.prices.find(name.unwrap_or_default(), &planned.model);
-                        charged = Some(usage);
-                        cost = price.map(|price| price.cost(&usage));
+                        // Of a call whose tokens nobody knows, what each call costs.
+                        cost = price.map(|price| price.cost(&usage)).filter(|cost| charged.is_some() || *cost > 0);
                         amounts.usd = cost.unwrap_or(0);
                     }
                 }
@@ -286,7 +288,10 @@ impl Call {
 
     /// What an attempt used: as its provider says, else as it was counted here, where a limit needs that.
     fn used(&self, chat: &Chat, last: &Attempted) -> Option<Usage> {
-        if !self.counts() || (self.usage.is_some() && self.ending == Ending::Complete) {
+        let complete = self.ending == Ending::Complete;
+        // Ollama may leave out a prompt that it had kept. One that was blocked has no output either.
+        let silent = |usage: &Usage| usage.input == 0 && usage.output > 0 && chat.task.is_none();
+        if !self.counts() || (complete && self.usage.is_some_and(|usage| !silent(&usage))) {
             return self.usage;
         }
         let planned = chat.plan.get(last.planned)?;
@@ -295,8 +300,9 @@ impl Call {
             usage.input = self.input(chat, planned);
         }
         let answered = last.outcome == Outcome::Answered;
-        let unread = chat.task.is_some() || self.ending == Ending::Complete && !self.read_any();
+        let unread = chat.task.is_some() || complete && !self.read_any();
         let output = match self.usage {
+            Some(told) if complete => told.output,
             // What was reserved counts: nothing better is known.
             None if answered && unread => planned.output,
             _ => self.delivered_tokens(),

@@ -348,13 +348,8 @@ fn media_are_sent_or_refused() {
         citations: Some(true),
         cache: Some(raw(json!({"type": "ephemeral"}))),
     };
-    let by_url = |url: &str| Part::Document {
-        source: Source::at(url),
-        name: None,
-        context: None,
-        citations: None,
-        cache: None,
-    };
+    let by_url =
+        |url: &str| Part::Document { source: Source::at(url), name: None, context: None, citations: None, cache: None };
     let image = |source| Part::Image { source, detail: Some("high".to_owned()), cache: None };
     let cases = [
         (
