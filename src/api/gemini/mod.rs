@@ -158,6 +158,15 @@ impl Api for Gemini {
                 edits.push(body.set("model", json));
             }
         }
+        // Under both of its names a server may take either, or join them: what is read here stays.
+        let config = wire::get(&body, "generationConfig");
+        for (object, name, other) in [
+            (Some(body), "generationConfig", "generation_config"),
+            (config, "maxOutputTokens", "max_output_tokens"),
+            (config, "candidateCount", "candidate_count"),
+        ] {
+            edits.extend(object.filter(|object| object.get(name).is_some()).and_then(|object| object.remove(other)));
+        }
         // Every event of this API states its usage.
         Spliced { edits, ..Spliced::default() }
     }
