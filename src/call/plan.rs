@@ -174,8 +174,7 @@ pub(super) fn ours(provider: &Provider, body: Value<'_>, bounded: bool, edits: &
     if bounded {
         remove("n_predict");
     }
-    // Ollama, as servers in Go do, takes a name in any case, and of two the later.
-    if provider.kind.name == "ollama" {
+    if provider.kind.any_case {
         for (name, _) in body.members() {
             let name = name.text();
             if name.bytes().any(|byte| !byte.is_ascii() || byte.is_ascii_uppercase()) {

@@ -191,6 +191,7 @@ pub static NVIDIA: Kind =
 /// Ollama: <https://docs.ollama.com/api/openai-compatibility>, and its own chat.
 pub static OLLAMA: Kind = Kind {
     name: "ollama",
+    any_case: true,
     apis: &[("openai", "/v1"), ("ollama", "/api"), ("openai-completions", "/v1")],
     tasks: &["ollama-embed", "openai-embeddings"],
     quirks: Some(&Quirks { unsupported: &[of_all(&["n", "logit_bias", "tool_choice", "user"])], ..TEMPLATED }),

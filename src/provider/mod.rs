@@ -86,6 +86,8 @@ pub struct Kind {
     pub quirks: Option<&'static Quirks>,
     /// The media type of its streams, and what makes server-sent events of them, where they are none.
     pub transcode: Option<(&'static str, NewTranscode)>,
+    /// As servers in Go do, it takes a member's name in any case, and of two the later: only names as its API has them go to it.
+    pub any_case: bool,
     /// Its errors have a form of its own, which no client of the API that it speaks can read.
     pub foreign_errors: bool,
     /// What it offers besides chat: formats of `task`, by name.
@@ -108,6 +110,7 @@ impl Kind {
         adapt: None,
         quirks: None,
         transcode: None,
+        any_case: false,
         foreign_errors: false,
         // Not all offer all of it: what a server does not know it refuses itself.
         tasks: &[

@@ -144,12 +144,12 @@ pub fn adapt(provider: &Provider, body: Value<'_>, ask: &Ask<'_>) -> Adapted {
         work.stops();
     }
     match quirks.max_tokens {
-        Some("max_tokens") => work.rename("max_completion_tokens", "max_tokens"),
-        Some(other) => work.rename("max_tokens", other),
+        Some("max_tokens") => work.rename("max_completion_tokens", "max_tokens", "1"),
+        Some(other) => work.rename("max_tokens", other, "1"),
         None => {}
     }
     if quirks.seed != "seed" {
-        work.rename("seed", quirks.seed);
+        work.rename("seed", quirks.seed, "0");
     }
     work.tool_choice();
     work.messages();
@@ -219,14 +219,14 @@ impl Work<'_, '_> {
         }
     }
 
+    /// `zero`: what is sent for it. To some servers 0 is no bound.
     #[inline(never)]
-    fn rename(&mut self, from: &str, to: &str) {
+    fn rename(&mut self, from: &str, to: &str, zero: &str) {
         let body = self.body;
         let Some(value) = body.get(from) else { return };
         self.remove(&body, from);
         if body.get(to).is_none() {
-            // To some servers 0 is no bound.
-            let raw = if value.count() == Some(0) && from != "seed" { "1" } else { value.raw() };
+            let raw = if value.count() == Some(0) { zero } else { value.raw() };
             self.set(&body, to, raw.as_bytes());
         }
     }
